@@ -1,0 +1,76 @@
+//! The program around [`update_versions::run`].
+//!
+//! It brings C's `main`, since Rust's own opens `/dev/null` on each standard descriptor that is
+//! closed: `>&-` would look like success, and `/dev/stdin` would exist.
+
+#![no_main]
+
+use std::ffi::{CStr, OsStr, c_char, c_int};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+
+/// Bad file descriptor: errno(3).
+const EBADF: i32 = 9;
+/// From signal(7), as is `SIGXFSZ`.
+const SIGPIPE: c_int = 13;
+const SIGXFSZ: c_int = 25;
+const SIG_IGN: usize = 1;
+
+unsafe extern "C" {
+    // Takes no pointer to anything, and SIG_IGN is a handler.
+    safe fn signal(number: c_int, handler: usize) -> usize;
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    // A lost reader and a file at its size limit are write errors, as they are under Python.
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    let args = (1..argc as usize).map(|index| {
+        // SAFETY: argv has argc strings, which live as long as the process (C11, 5.1.2.2.1).
+        let arg = unsafe { CStr::from_ptr(*argv.add(index)) };
+        OsStr::from_bytes(arg.to_bytes()).to_owned()
+    });
+    let mut input = Stream::new(io::stdin());
+    let mut output = Stream::new(io::stdout());
+    update_versions::run(args, &mut input, &mut output, &mut io::stderr()).into()
+}
+
+/// A standard stream without std's buffer, which also hides a bad descriptor. A closed one
+/// fails when it is used, not before.
+struct Stream(io::Result<File>);
+
+impl Stream {
+    fn new(stream: impl AsFd) -> Self {
+        Self(stream.as_fd().try_clone_to_owned().map(File::from))
+    }
+
+    fn file(&mut self) -> io::Result<&mut File> {
+        self.0.as_mut().map_err(|error| match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => error.kind().into(),
+        })
+    }
+}
+
+impl Read for Stream {
+    /// A closed standard input is an empty one: to the script, whose model takes its number.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.file() {
+            Err(error) if error.raw_os_error() == Some(EBADF) => Ok(0),
+            file => file?.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.file()?.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
