@@ -2,8 +2,8 @@
 //! `__versions` section, from standard input to standard output.
 //!
 //! The way goes from the arguments ([`args`]) to the [`model`], from there to the [`stream`],
-//! and ends in a status. [`record`] knows the layout of a record, [`table`] reads whole ones,
-//! and [`messages`] writes to standard error.
+//! and ends in a status. [`record`] knows the layout of a record, [`table`] reads whole ones, [`symvers`] reads them
+//! from text, and [`messages`] writes to standard error.
 
 #![forbid(unsafe_code)]
 
@@ -12,16 +12,15 @@ pub mod messages;
 pub mod model;
 pub mod record;
 pub mod stream;
+pub mod symvers;
 pub mod table;
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 
 use args::Request;
 use messages::{Failure, Messages, STDIN, STDOUT};
 use model::Model;
-use record::Layout;
 
 /// Runs the program with its arguments (its own name not among them) on its three streams, and
 /// returns its status: 0, or 1 where not everything could be written that was asked for.
@@ -75,12 +74,11 @@ fn perform(
                 let reason = format_args!("ignored, {} in number", options.ignored);
                 messages.say("warning", "arguments after the model", reason);
             }
-            let path = &options.model;
-            let layout = Layout::ELF32_LITTLE;
-            let file = File::open(path)
-                .map_err(|error| Failure::io("model", path.to_string_lossy(), &error))?;
-            let model = Model::read(layout, file, path, messages)?;
-            stream::mend(layout, &model, path, input, output, messages)
+            if options.strict {
+                messages.be_strict();
+            }
+            let model = Model::read(&options, messages)?;
+            stream::mend(&options, &model, input, output, messages)
         }
     }
 }

@@ -45,18 +45,42 @@ pub fn printable(symbol: &[u8]) -> impl Display {
 /// Where messages go.
 pub struct Messages<'a> {
     log: &'a mut dyn Write,
+    /// Complaints are errors.
+    strict: bool,
+    /// Complaints so far.
+    complaints: u32,
 }
 
 impl<'a> Messages<'a> {
     pub fn new(log: &'a mut dyn Write) -> Self {
-        Self { log }
+        Self {
+            log,
+            strict: false,
+            complaints: 0,
+        }
+    }
+
+    /// Makes errors of all complaints to come.
+    pub fn be_strict(&mut self) {
+        self.strict = true;
+    }
+
+    /// Whether there was an error.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.strict && self.complaints > 0
+    }
+
+    /// Writes a message.
+    pub fn say(&mut self, what: &str, name: impl Display, reason: impl Display) {
+        self.line(format_args!("update_versions: {what}: {name}: {reason}"));
     }
 
     /// Writes one line. What is not printable is escaped, and a failed write is nobody's loss:
     /// standard error can be closed or full, and that must not change a status.
-    pub fn say(&mut self, what: &str, name: impl Display, reason: impl Display) {
+    pub fn line(&mut self, text: impl Display) {
         let mut line = String::new();
-        for char in format!("update_versions: {what}: {name}: {reason}").chars() {
+        for char in text.to_string().chars() {
             match char {
                 '\\' | '\'' | '"' => line.push(char),
                 _ => line.extend(char.escape_debug()),
@@ -66,8 +90,9 @@ impl<'a> Messages<'a> {
         let _ = self.log.write_all(line.as_bytes());
     }
 
-    /// Says what the script drops in silence.
-    pub fn complain(&mut self, _what: &str, name: impl Display, reason: impl Display) {
-        self.say("warning", name, reason);
+    /// Says what the script would not: a warning or, in a strict run, an error with `what`.
+    pub fn complain(&mut self, what: &str, name: impl Display, reason: impl Display) {
+        self.complaints += 1;
+        self.say(if self.strict { what } else { "warning" }, name, reason);
     }
 }

@@ -1,11 +1,13 @@
 //! The model: for each symbol, the CRC that the kernel wants.
 
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::io::{self, ErrorKind};
 
+use crate::args::Options;
 use crate::messages::{Failure, Messages, printable};
 use crate::record::{Layout, RECORD_SIZE, Record};
+use crate::symvers;
 use crate::table::Table;
 
 /// So many records are looked up side by side, for the memory's answers to overlap.
@@ -46,24 +48,27 @@ impl Model {
         }
     }
 
-    /// Reads a raw `__versions` table to its end. `path` is for messages.
+    /// Reads the model that `options` name, to its end.
     ///
     /// # Errors
-    /// A failed read; memory that ran out.
-    pub fn read(
-        layout: Layout,
-        source: impl Read,
-        path: &Path,
-        messages: &mut Messages,
-    ) -> Result<Self, Failure> {
-        let name = path.to_string_lossy();
+    /// A file that cannot be opened or read, or, as text, not understood; memory that ran out.
+    pub fn read(options: &Options, messages: &mut Messages) -> Result<Self, Failure> {
+        let (layout, name) = (options.layout, options.model.to_string_lossy());
         let failure = |error: io::Error| Failure::io("model", &name, &error);
         let mut model = Self::new(layout);
-        let mut table = Table::new(source);
-        while let Some(records) = table.read().map_err(failure)? {
-            model.add(records).map_err(failure)?;
+        let file = File::open(&options.model).map_err(failure)?;
+        if options.symvers {
+            symvers::read(&mut model, layout, file, &name)?;
+            if model.records.is_empty() {
+                messages.complain("model", &name, "empty");
+            }
+        } else {
+            let mut table = Table::new(layout, file);
+            while let Some(records) = table.read().map_err(failure)? {
+                model.add(records).map_err(failure)?;
+            }
+            table.check("model", &name, messages);
         }
-        table.check("model", &name, messages);
         if let Some(record) = &model.conflict {
             let reason = format!(
                 "{} of its records change the CRC of a symbol, first that of {}; the last one \

@@ -18,11 +18,37 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// 32-bit little-endian, as on ARM: 4 bytes of CRC, 60 of name.
-    pub const ELF32_LITTLE: Self = Self {
-        crc_size: 4,
-        big_endian: false,
-    };
+    /// The layouts, by objcopy's generic names (`objcopy --info`); the first is the default.
+    pub const TARGETS: [(&str, Self); 4] = [
+        (
+            "elf32-little",
+            Self {
+                crc_size: 4,
+                big_endian: false,
+            },
+        ),
+        (
+            "elf32-big",
+            Self {
+                crc_size: 4,
+                big_endian: true,
+            },
+        ),
+        (
+            "elf64-little",
+            Self {
+                crc_size: 8,
+                big_endian: false,
+            },
+        ),
+        (
+            "elf64-big",
+            Self {
+                crc_size: 8,
+                big_endian: true,
+            },
+        ),
+    ];
 
     /// The value of a record's CRC field.
     #[must_use]
@@ -33,6 +59,24 @@ impl Layout {
         } else {
             LittleEndian::read_uint(field, self.crc_size)
         }
+    }
+
+    /// The record of a symbol; none if its name, with a NUL, does not fit: modpost leaves such a
+    /// symbol out of the table (scripts/mod/modpost.c, `add_versions`).
+    #[must_use]
+    pub fn record(&self, crc: u32, symbol: &[u8]) -> Option<Record> {
+        let mut record = [0; RECORD_SIZE];
+        let (field, name) = record.split_at_mut(self.crc_size);
+        if symbol.len() >= name.len() {
+            return None;
+        }
+        if self.big_endian {
+            BigEndian::write_uint(field, crc.into(), self.crc_size);
+        } else {
+            LittleEndian::write_uint(field, crc.into(), self.crc_size);
+        }
+        name[..symbol.len()].copy_from_slice(symbol);
+        Some(record)
     }
 
     /// A record's symbol, for people: without the NULs before it (the upper half of a 64-bit
@@ -47,13 +91,14 @@ impl Layout {
         }
     }
 
-    /// What a record tells of a layout other than this one, if it does.
+    /// Why a record may be missing from a model, if it looks like one of another layout.
     #[must_use]
-    pub fn hint(&self, record: &Record) -> Option<&'static str> {
-        if self.crc(record) == 0 {
-            Some("a CRC of 0: are these the records of a 64-bit big-endian module?")
-        } else if record[self.crc_size] == 0 {
-            Some("the names begin with NUL bytes: are these the records of a 64-bit module?")
+    pub fn hint(&self, missing: &Record, model: &[Record]) -> Option<&'static str> {
+        let wide = |record: &Record| self.crc_size == 4 && record[4] == 0;
+        if self.crc_size == 4 && self.crc(missing) == 0 {
+            Some("a CRC of 0, as in a 64-bit big-endian module: try --target elf64-big")
+        } else if wide(missing) && !model.first().is_some_and(wide) {
+            Some("the symbols begin with NULs, as in a 64-bit module: try --target elf64-little")
         } else {
             None
         }

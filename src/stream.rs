@@ -1,11 +1,11 @@
 //! The stream: standard input to standard output, with the model's CRCs.
 
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::{self, Read, Write};
 
+use crate::args::Options;
 use crate::messages::{Failure, Messages, STDIN, STDOUT, printable};
 use crate::model::{GROUP, Model};
-use crate::record::{Layout, Record};
+use crate::record::Record;
 use crate::table::Table;
 
 /// So many missing symbols are named.
@@ -15,106 +15,158 @@ const NAMED: usize = 20;
 /// the model the output ends; the input is read on, so that all such symbols can be named.
 ///
 /// # Errors
-/// A missing symbol; a failed read or write.
+/// A missing symbol, unless kept; in a strict run, a complaint; a failed read or write; memory
+/// that ran out, of which only a strict run needs as much as the input is long.
 pub fn mend(
-    layout: Layout,
+    options: &Options,
     model: &Model,
-    path: &Path,
     input: &mut dyn Read,
     output: &mut dyn Write,
     messages: &mut Messages,
 ) -> Result<(), Failure> {
-    let mut table = Table::new(input);
-    let mut missing = Missing::default();
+    let in_failure = |error: io::Error| Failure::io("input", STDIN, &error);
+    let out_failure = |error: io::Error| Failure::io("output", STDOUT, &error);
+    let mut table = Table::new(options.layout, input);
+    let mut tally = Tally {
+        options,
+        model,
+        changed: 0,
+        missing: 0,
+        unnamed: 0,
+        named: Vec::new(),
+    };
+    let mut held = Vec::new();
     let mut found = [None; GROUP];
     let mut expected = 0;
-    while let Some(records) = table
-        .read()
-        .map_err(|error| Failure::io("input", STDIN, &error))?
-    {
-        let mut good = if missing.count == 0 { records.len() } else { 0 };
+    while let Some(records) = table.read().map_err(in_failure)? {
+        let ended = tally.missing > 0 && !options.keep_missing;
+        let mut good = if ended { 0 } else { records.len() };
         let mut position = 0;
         while position < records.len() {
             let rest = &mut records[position..];
             let count = model.find(rest, expected, &mut found);
             for (record, found) in rest.iter_mut().zip(&found[..count]) {
                 if let Some(index) = *found {
-                    // The other bytes are the same.
-                    record[..8].copy_from_slice(&model.records()[index][..8]);
+                    let known = &model.records()[index];
+                    if options.verbose {
+                        tally.compare(record, known, messages);
+                    }
+                    // With the same symbol, the bytes after these are the same.
+                    record[..8].copy_from_slice(&known[..8]);
                     expected = index + 1;
                 } else {
-                    good = good.min(position);
-                    missing.add(layout, record, path, messages);
+                    if !options.keep_missing {
+                        good = good.min(position);
+                    }
+                    tally.miss(record, messages);
                 }
                 position += 1;
             }
         }
-        output
-            .write_all(records[..good].as_flattened())
-            .map_err(|error| Failure::io("output", STDOUT, &error))?;
+        let good = &records[..good];
+        if options.strict {
+            held.try_reserve(good.len())
+                .map_err(|error| in_failure(error.into()))?;
+            held.extend_from_slice(good);
+        } else {
+            output.write_all(good.as_flattened()).map_err(out_failure)?;
+        }
     }
-    missing.sum_up(layout, messages);
+    tally.sum_up(table.count, messages);
     table.check("input", STDIN, messages);
-    missing.end(table.count)
+    tally.end(table.count, messages)?;
+    output.write_all(held.as_flattened()).map_err(out_failure)
 }
 
-/// The records whose symbol is not in the model.
-#[derive(Default)]
-struct Missing {
-    count: u64,
-    /// Those of them that were not named, because enough were.
-    more: u64,
+/// What was seen in the stream.
+struct Tally<'a> {
+    options: &'a Options,
+    model: &'a Model,
+    /// Records whose CRC changed, counted in a verbose run only.
+    changed: u64,
+    /// Records whose symbol is not in the model.
+    missing: u64,
+    /// Those of them that are not named, because enough are.
+    unnamed: u64,
     named: Vec<Record>,
 }
 
-impl Missing {
-    fn add(&mut self, layout: Layout, record: &Record, path: &Path, messages: &mut Messages) {
-        self.count += 1;
-        if self
+impl Tally<'_> {
+    fn compare(&mut self, old: &Record, new: &Record, messages: &mut Messages) {
+        let layout = self.options.layout;
+        let (old_crc, new_crc) = (layout.crc(old), layout.crc(new));
+        if old_crc != new_crc {
+            self.changed += 1;
+            let symbol = printable(layout.symbol(old)).to_string();
+            messages.line(format_args!(
+                "{symbol:<32}  {old_crc:#010x} -> {new_crc:#010x}"
+            ));
+        }
+    }
+
+    fn miss(&mut self, record: &Record, messages: &mut Messages) {
+        let layout = self.options.layout;
+        let symbol = printable(layout.symbol(record));
+        self.missing += 1;
+        if self.options.keep_missing {
+            messages.say("warning", symbol, "not in the model; kept as it is");
+        } else if self
             .named
             .iter()
             .any(|named| layout.same_symbol(named, record))
         {
-            return;
+        } else if self.named.len() == NAMED {
+            self.unnamed += 1;
+        } else {
+            messages.say("symbol", symbol, "not in the model");
+            self.named.push(*record);
         }
-        if self.named.len() == NAMED {
-            self.more += 1;
-            return;
-        }
-        self.named.push(*record);
-        let symbol = printable(layout.symbol(record));
-        messages.say(
-            "symbol",
-            symbol,
-            format_args!("not in {}", path.to_string_lossy()),
-        );
     }
 
-    /// Says how many were not named, and why they may be missing.
-    fn sum_up(&self, layout: Layout, messages: &mut Messages) {
-        if self.more > 0 {
+    /// The report; how many missing records were not named, and why they may be missing.
+    fn sum_up(&self, total: u64, messages: &mut Messages) {
+        if self.unnamed > 0 {
             messages.say(
                 "symbol",
-                format_args!("and {} more", self.more),
+                format_args!("and {} more", self.unnamed),
                 "not in the model",
             );
         }
-        if let Some(hint) = self.named.first().and_then(|record| layout.hint(record)) {
+        let hint = |record| self.options.layout.hint(record, self.model.records());
+        if let Some(hint) = self.named.first().and_then(hint) {
             messages.say("hint", STDIN, hint);
+        }
+        if self.options.verbose {
+            let Self {
+                changed, missing, ..
+            } = self;
+            let unchanged = total - changed - missing;
+            let rest = if self.options.keep_missing {
+                "kept"
+            } else {
+                "missing"
+            };
+            messages.line(format_args!(
+                "{total} records: {changed} changed, {unchanged} unchanged, {missing} {rest}"
+            ));
         }
     }
 
-    /// The failure that they are, of `total` records in the input.
-    fn end(&self, total: u64) -> Result<(), Failure> {
-        match self.count {
-            0 => Ok(()),
-            count => Err(Failure::new(
-                "output",
-                STDOUT,
-                format_args!(
-                    "ends before the first of {count} records (of {total}) without a CRC in the model"
-                ),
-            )),
-        }
+    /// The failure that all of it is, if it is one.
+    fn end(&self, total: u64, messages: &Messages) -> Result<(), Failure> {
+        let missing = self.missing;
+        let reason = if missing > 0 && !self.options.keep_missing {
+            let end = if self.options.strict {
+                "empty"
+            } else {
+                "ends before the first of them"
+            };
+            format!("{missing} of {total} records are not in the model: {end}")
+        } else if messages.refused() {
+            "empty, because of --strict".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new("output", STDOUT, reason))
     }
 }

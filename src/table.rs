@@ -3,13 +3,14 @@
 use std::io::{self, ErrorKind, Read};
 
 use crate::messages::Messages;
-use crate::record::{RECORD_SIZE, Record};
+use crate::record::{Layout, RECORD_SIZE, Record};
 
 /// Records in one read: 64 KiB, what a pipe holds (pipe(7)).
 const RECORDS: usize = 1024;
 
 /// Reads a raw table from `source`, a buffer of records at a time.
 pub struct Table<R> {
+    layout: Layout,
     source: R,
     buffer: Vec<Record>,
     /// Bytes in the buffer.
@@ -23,9 +24,10 @@ pub struct Table<R> {
 }
 
 impl<R: Read> Table<R> {
-    pub fn new(source: R) -> Self {
+    pub fn new(layout: Layout, source: R) -> Self {
         let buffer = vec![[0; RECORD_SIZE]; RECORDS];
         Self {
+            layout,
             source,
             buffer,
             filled: 0,
@@ -55,7 +57,7 @@ impl<R: Read> Table<R> {
             }
         }
         if self.count == 0 {
-            self.misfit = misfit(&bytes[..self.filled]);
+            self.misfit = misfit(self.layout, &bytes[..self.filled]);
         }
         self.taken = self.filled / RECORD_SIZE;
         self.count += self.taken as u64;
@@ -77,17 +79,20 @@ impl<R: Read> Table<R> {
             ),
         }
         if let Some(misfit) = self.misfit {
-            messages.say("hint", name, misfit);
+            messages.complain(what, name, misfit);
         }
     }
 }
 
-/// What a table is instead, if its first bytes tell.
-fn misfit(start: &[u8]) -> Option<&'static str> {
+/// What is wrong with a table, if its first bytes tell.
+fn misfit(layout: Layout, start: &[u8]) -> Option<&'static str> {
+    let first = start.first_chunk::<RECORD_SIZE>();
     if start.starts_with(b"\x7fELF") {
-        Some("this is a whole module: dump its __versions section first, with objcopy")
+        Some("a whole module: dump its __versions section first, with objcopy")
     } else if start.starts_with(b"0x") && start.contains(&b'\t') {
-        Some("this looks like text, not like the dump of a __versions section")
+        Some("looks like text: a model that is text needs --symvers")
+    } else if first.is_some_and(|record| layout.crc(record) > u32::MAX.into()) {
+        Some("a CRC of more than 32 bits: is it of another --target?")
     } else {
         None
     }
