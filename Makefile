@@ -35,8 +35,8 @@ check:
 	if command -v mandoc >/dev/null; then mandoc -Tlint src/update_versions.1; fi
 	$(MAKE) test
 
-bench: all
-	$(CARGO) run --release --locked --example bench
+bench:
+	$(CARGO) bench --locked --bench ratios
 
 kernel-test: all
 	@sh tests/kernel/run.sh

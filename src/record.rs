@@ -107,12 +107,8 @@ impl Layout {
     /// Whether two records are of one symbol: each byte of the name field counts.
     #[must_use]
     pub fn same_symbol(&self, a: &Record, b: &Record) -> bool {
-        // Of known lengths, so that they are compared in registers.
-        if self.crc_size == 4 {
-            a[4..] == b[4..]
-        } else {
-            a[8..] == b[8..]
-        }
+        let chunk = |from: usize| a[from..from + 16] == b[from..from + 16];
+        chunk(if self.crc_size == 4 { 4 } else { 8 }) && chunk(16) && chunk(32) && chunk(48)
     }
 
     /// A record as words of 4 bytes, those of the CRC as 0.

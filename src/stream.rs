@@ -47,12 +47,7 @@ pub fn mend(
             let count = model.find(rest, expected, &mut found);
             for (record, found) in rest.iter_mut().zip(&found[..count]) {
                 if let Some(index) = *found {
-                    let known = &model.records()[index];
-                    if options.verbose {
-                        tally.compare(record, known, messages);
-                    }
-                    // With the same symbol, the bytes after these are the same.
-                    record[..8].copy_from_slice(&known[..8]);
+                    tally.mend(record, &model.records()[index], messages);
                     expected = index + 1;
                 } else {
                     if !options.keep_missing {
@@ -92,16 +87,17 @@ struct Tally<'a> {
 }
 
 impl Tally<'_> {
-    fn compare(&mut self, old: &Record, new: &Record, messages: &mut Messages) {
-        let layout = self.options.layout;
-        let (old_crc, new_crc) = (layout.crc(old), layout.crc(new));
-        if old_crc != new_crc {
+    /// Gives a record the CRC of the known one of its symbol.
+    fn mend(&mut self, record: &mut Record, known: &Record, messages: &mut Messages) {
+        if self.options.verbose && record != known {
             self.changed += 1;
-            let symbol = printable(layout.symbol(old)).to_string();
-            messages.line(format_args!(
-                "{symbol:<32}  {old_crc:#010x} -> {new_crc:#010x}"
-            ));
+            let layout = self.options.layout;
+            let (old, new) = (layout.crc(record), layout.crc(known));
+            let symbol = printable(layout.symbol(record)).to_string();
+            messages.line(format_args!("{symbol:<32}  {old:#010x} -> {new:#010x}"));
         }
+        // All other bytes are the same.
+        record[..8].copy_from_slice(&known[..8]);
     }
 
     fn miss(&mut self, record: &Record, messages: &mut Messages) {
