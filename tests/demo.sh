@@ -12,7 +12,11 @@ run() {
 	printf '$ %s\n' "$1"
 	eval "$1"
 }
-dump() { arm-linux-gnueabi-objcopy "$1" /dev/null --dump-section __versions=/dev/stdout; }
+report() {
+	arm-linux-gnueabi-objcopy mine.ko /dev/null --dump-section __versions=/dev/stdout |
+		update_versions --strict -v model.versions 2>report >/dev/null
+	cat report
+}
 
 # mine.ko is of an older kernel than vendor.ko: the tables are those of Debian's dm9000.ko.
 arm-linux-gnueabi-as -I "$data/6.1.0-47-armmp" "$data/module.S" -o mine.ko
@@ -23,8 +27,7 @@ say 'The model: the symbol versions of a module that the kernel loads.'
 run 'arm-linux-gnueabi-objcopy vendor.ko /dev/null --dump-section __versions=model.versions'
 
 say 'What the kernel would refuse in ours: its CRC, and the one of the model.'
-dump mine.ko | update_versions --strict -v model.versions 2>report >/dev/null
-cat report
+report
 
 say 'Mend it.'
 run 'arm-linux-gnueabi-objcopy mine.ko /dev/null --dump-section __versions=/dev/stdout |
@@ -32,7 +35,7 @@ run 'arm-linux-gnueabi-objcopy mine.ko /dev/null --dump-section __versions=/dev/
 arm-linux-gnueabi-objcopy mine.ko --update-section __versions=new.versions'
 
 say 'The same question once more.'
-dump mine.ko | update_versions --strict -v model.versions 2>&1 >/dev/null
+report
 
 say 'What changed in the file: the bytes of these CRCs, and nothing else.'
 run 'cmp -l before.ko mine.ko | wc -l'

@@ -187,7 +187,10 @@ fn warns_of_what_the_script_drops_in_silence() {
     let cut = "ends inside a record, 36 bytes are left over: cut short, or records of variable \
                length, as in some Ubuntu kernels";
     let cut_record = [&printk, &printk[..36]].concat();
-    let (other, third) = (record(2, "printk"), record(3, "printk"));
+    let (other, kfree) = (
+        record(2, "printk"),
+        [record(1, "kfree"), record(2, "kfree")].concat(),
+    );
     for (model, input, message) in [
         (&printk[..], &b""[..], "<stdin>: empty".to_owned()),
         (
@@ -199,7 +202,7 @@ fn warns_of_what_the_script_drops_in_silence() {
         (&printk, &cut_record[..36], format!("<stdin>: {cut}")),
         (&cut_record, &printk, format!("model: {cut}")),
         (
-            &[&printk[..], &other, &other, &third, &third].concat(),
+            &[&printk[..], &other, &other, &kfree].concat(),
             &printk,
             "model: 2 of its records change the CRC of a symbol, first that of printk; the last \
              one counts (tables of different kernels?)"
