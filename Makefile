@@ -21,17 +21,19 @@ demo: all
 	@$(need) arm-linux-gnueabi-objcopy=binutils-arm-linux-gnueabi
 	@sh tests/demo.sh
 
-test:
+test: all
 	@$(need) arm-linux-gnueabi-objcopy=binutils-arm-linux-gnueabi
 	@[ -n "$$UPDATE_VERSIONS_PY" ] && [ -n "$$PYTHON2" ] || \
 		echo 'not compared with the script itself: set UPDATE_VERSIONS_PY and PYTHON2'
-	@command -v aarch64-linux-gnu-objcopy >/dev/null || \
-		echo 'the arm64 recipe is not tried: no aarch64-linux-gnu-objcopy'
-	$(CARGO) test --release --locked
+	@for machine in aarch64 s390x powerpc; do \
+		command -v $$machine-linux-gnu-objcopy >/dev/null || \
+			echo "not tried on an object for $$machine: no $$machine-linux-gnu-objcopy"; \
+	done
+	UPDATE_VERSIONS=$(CURDIR)/$(program) $(CARGO) test --locked
 
 check:
 	$(CARGO) fmt --check
-	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets -- -D warnings
 	if command -v mandoc >/dev/null; then mandoc -Tlint src/update_versions.1; fi
 	$(MAKE) test
 

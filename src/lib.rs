@@ -71,7 +71,7 @@ fn perform(
         }
         Request::Mend(options) => {
             if options.ignored > 0 {
-                let reason = format_args!("ignored, {} in number", options.ignored);
+                let reason = format!("ignored, {} in number", options.ignored);
                 messages.say("warning", "arguments after the model", reason);
             }
             if options.strict {

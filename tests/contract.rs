@@ -93,7 +93,7 @@ fn agrees_on_whole_kernels() {
         for model in [name, "all.versions", "dm9000.versions"] {
             let model = testdata("6.1.0-50-armmp").join(model);
             let line = format!("\"$@\" '{}' <'{}'", model.display(), input.display());
-            let ours = bash(&line, &testdata(""), &[common::BINARY]);
+            let ours = bash(&line, &testdata(""), &[common::binary()]);
             let known: Vec<_> = read(&model).chunks(64).map(<[u8]>::to_vec).collect();
             let stdout: Vec<u8> = read(&input)
                 .chunks(64)
@@ -290,7 +290,7 @@ fn takes_a_fault_inside_a_record_for_the_end() {
 #[test]
 fn writes_what_precedes_a_missing_symbol_before_it_reads_on() {
     let scratch = scratch();
-    let mut child = Command::new(common::BINARY)
+    let mut child = Command::new(common::binary())
         .arg("model")
         .current_dir(scratch.path())
         .stdin(Stdio::piped())

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{BINARY, bash, record, run, table, testdata, write};
+use common::{bash, binary, record, run, table, testdata, write};
 
 /// A folder with a model of `printk` and `kfree`, and an input of `printk`.
 fn scratch() -> tempfile::TempDir {
@@ -270,6 +270,11 @@ fn hints_at_what_is_wrong() {
     // A symbol that is missing from a 64-bit model calls for no other layout.
     let (_, _, stderr) = say(&arm64[64..], &arm64);
     assert!(!stderr.contains("hint"), "{stderr}");
+    let (_, _, wide) = run(
+        r#"head -c 64 /dev/zero | "$@" -F elf64-big model"#,
+        scratch().path(),
+    );
+    assert!(!wide.contains("hint"), "{wide}");
     assert!(
         stderr.contains("symbol: ethtool_convert_legacy_u32_to_link_mode: not"),
         "{stderr}"
@@ -313,7 +318,7 @@ fn survives_random_bytes() {
         r#"head -c 1000001 /dev/urandom >random; "$@" --symvers random <input"#,
         r#"head -c 1000001 /dev/urandom >random; "$@" --strict random <input"#,
     ] {
-        let output = bash(line, scratch.path(), &[BINARY]);
+        let output = bash(line, scratch.path(), &[binary()]);
         assert!(
             matches!(output.status.code(), Some(0 | 1)),
             "{line}: {:?}",

@@ -404,6 +404,23 @@ fn target_gives_size_and_order_of_the_crc() {
 }
 
 #[test]
+fn target_does_not_depend_on_the_order() {
+    let mut model: Vec<_> = (1..100)
+        .map(|i| wide([0, 0, 0, 0, 0, 0, 0, i], &format!("symbol_{i}")))
+        .collect();
+    let input: Vec<_> = (1..100)
+        .map(|i| wide([0, 0, 0, 0, i, i, i, i], &format!("symbol_{i}")))
+        .collect();
+    let scratch = scratch();
+    write(scratch.path().join("old"), input.concat());
+    let mended = model.concat();
+    model.reverse();
+    write(scratch.path().join("new"), model.concat());
+    let line = r#""$@" --strict -F elf64-big new <old"#;
+    assert_eq!(run(line, scratch.path()), (0, mended, String::new()));
+}
+
+#[test]
 fn target_tells_when_it_is_the_wrong_one() {
     let message = "warning: <stdin>: a CRC of more than 32 bits: is it of another --target?";
     for (target, kernel) in [

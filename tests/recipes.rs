@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use common::{BINARY, read, testdata, write};
+use common::{binary, read, testdata, write};
 
 const OLD: &str = "6.1.0-47-armmp";
 const NEW: &str = "6.1.0-50-armmp";
@@ -25,8 +25,9 @@ fn recipe(heading: &str, number: usize) -> String {
 
 /// Runs a shell command line with our program in the path; returns status and output.
 fn sh(line: &str, folder: &Path) -> (i32, String) {
-    let ours = Path::new(BINARY).parent().unwrap().display();
-    let path = format!("{ours}:{}", std::env::var("PATH").unwrap());
+    let program = binary();
+    let folder_of_it = Path::new(&program).parent().unwrap().display();
+    let path = format!("{folder_of_it}:{}", std::env::var("PATH").unwrap());
     let output = Command::new("sh")
         .args(["-c", line])
         .env("PATH", path)
@@ -301,26 +302,57 @@ fn removes_the_extended_sections() {
     assert!(table("mine.ko", folder) == before);
 }
 
-/// The recipe for arm64, where there is a binutils for it.
+/// The recipe for arm64, and for other machines as it tells, where there is a binutils for them.
 #[test]
-fn mends_a_module_for_arm64() {
-    let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path();
-    if sh("command -v aarch64-linux-gnu-objcopy", folder).0 != 0 {
-        return eprintln!("not tried: no aarch64-linux-gnu-objcopy");
-    }
-    for (file, kernel) in [
-        ("vendor.ko", "6.1.0-50-arm64"),
-        ("mine.ko", "6.1.0-47-arm64"),
+fn mends_modules_of_other_machines() {
+    let big_endian = |mut table: Vec<u8>| {
+        table
+            .chunks_mut(64)
+            .for_each(|record| record[..4].reverse());
+        table
+    };
+    let real = |name: &str| read(testdata(name));
+    for (machine, target, new, old) in [
+        (
+            "aarch64-linux-gnu",
+            "elf64-little",
+            real("6.1.0-50-arm64/smc91x.versions"),
+            real("6.1.0-47-arm64/smc91x.versions"),
+        ),
+        (
+            "s390x-linux-gnu",
+            "elf64-big",
+            real("6.1.0-50-s390x/8021q.versions"),
+            real("6.1.0-47-s390x/8021q.versions"),
+        ),
+        (
+            "powerpc-linux-gnu",
+            "elf32-big",
+            big_endian(real("6.1.0-50-armmp/mii.versions")),
+            big_endian(real("6.1.0-47-armmp/mii.versions")),
+        ),
     ] {
-        let table = testdata(&format!("{kernel}/smc91x.versions"));
-        let source = format!(
-            ".section __versions, \"a\"\n.incbin \"{}\"\n",
-            table.display()
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        if sh(&format!("command -v {machine}-objcopy"), folder).0 != 0 {
+            continue;
+        }
+        write(
+            folder.join("module.S"),
+            ".section __versions, \"a\"\n.incbin \"table\"\n",
         );
-        write(folder.join("module.S"), source);
-        must(&format!("aarch64-linux-gnu-as module.S -o {file}"), folder);
+        for (file, table) in [("vendor.ko", new), ("mine.ko", old)] {
+            write(folder.join("table"), table);
+            must(&format!("{machine}-as module.S -o {file}"), folder);
+        }
+        let line = recipe("arm64", 1);
+        let line = line
+            .replace("aarch64-linux-gnu", machine)
+            .replace("elf64-little", target);
+        assert_eq!(must(&line, folder), "", "{machine}");
+        assert!(
+            read(folder.join("mine.ko")) == read(folder.join("vendor.ko")),
+            "{machine}"
+        );
     }
-    assert_eq!(must(&recipe("arm64", 1), folder), "");
-    assert!(read(folder.join("mine.ko")) == read(folder.join("vendor.ko")));
 }

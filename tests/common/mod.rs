@@ -6,7 +6,12 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_update_versions");
+/// The program: the one that `UPDATE_VERSIONS` names, as `make test` does with the release
+/// binary, else the one that cargo built for the tests.
+pub fn binary() -> String {
+    let built = env!("CARGO_BIN_EXE_update_versions").to_owned();
+    std::env::var("UPDATE_VERSIONS").unwrap_or(built)
+}
 
 /// A file below `testdata`.
 pub fn testdata(name: &str) -> PathBuf {
@@ -42,7 +47,7 @@ pub fn table(records: &[(u32, &str)]) -> Vec<u8> {
 
 /// The program and, where `UPDATE_VERSIONS_PY` and `PYTHON2` name them, the script.
 pub fn programs() -> Vec<Vec<String>> {
-    let mut programs = vec![vec![BINARY.to_owned()]];
+    let mut programs = vec![vec![binary()]];
     if let (Ok(python), Ok(script)) = (
         std::env::var("PYTHON2"),
         std::env::var("UPDATE_VERSIONS_PY"),
@@ -69,7 +74,7 @@ pub fn run(line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
         status,
         stdout,
         stderr,
-    } = bash(line, folder, &[BINARY]);
+    } = bash(line, folder, &[binary()]);
     let stderr = String::from_utf8(stderr).expect("messages are UTF-8");
     (status.code().expect("no signal"), stdout, stderr)
 }
