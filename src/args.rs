@@ -1,9 +1,10 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::PathBuf;
 
-use lexopt::{Arg, Error, Parser};
+use lexopt::{Arg, Parser};
 
 use crate::messages::Failure;
 use crate::record::Layout;
@@ -34,22 +35,32 @@ pub const VERSION: &str = concat!("update_versions ", env!("CARGO_PKG_VERSION"),
 
 /// What is asked for.
 pub enum Request {
+    /// `--help`
     Help,
+    /// `--version`
     Version,
     /// No model was named.
     Nothing,
+    /// A run of the filter.
     Mend(Options),
 }
 
 /// A run of the filter.
+#[derive(Default)]
 pub struct Options {
+    /// Path of the model.
     pub model: PathBuf,
     /// Number of arguments after the model; the script ignores them.
     pub ignored: usize,
+    /// `--target`
     pub layout: Layout,
+    /// `--keep-missing`
     pub keep_missing: bool,
+    /// `--strict`
     pub strict: bool,
+    /// `--symvers`
     pub symvers: bool,
+    /// `--verbose`
     pub verbose: bool,
 }
 
@@ -59,16 +70,8 @@ pub struct Options {
 /// An unknown option or target, a value that is missing or does not belong.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Failure> {
     let mut parser = Parser::from_args(args);
-    let mut model = None;
-    let mut options = Options {
-        model: PathBuf::new(),
-        ignored: 0,
-        layout: Layout::TARGETS[0].1,
-        keep_missing: false,
-        strict: false,
-        symvers: false,
-        verbose: false,
-    };
+    let mut options = Options::default();
+    let mut values = 0;
     while let Some(arg) = parser.next().map_err(failure)? {
         match arg {
             Arg::Short('F') | Arg::Long("target") => {
@@ -80,15 +83,20 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Request, Failur
             Arg::Long("symvers") => options.symvers = true,
             Arg::Short('v') | Arg::Long("verbose") => options.verbose = true,
             Arg::Short('V') | Arg::Long("version") => return Ok(Request::Version),
-            Arg::Value(_) if model.is_some() => options.ignored += 1,
-            Arg::Value(value) => model = Some(value.into()),
+            Arg::Value(value) => {
+                if values == 0 {
+                    options.model = value.into();
+                }
+                values += 1;
+            }
             _ => return Err(failure(arg.unexpected())),
         }
     }
-    Ok(match model {
-        Some(model) => Request::Mend(Options { model, ..options }),
-        None => Request::Nothing,
-    })
+    if values == 0 {
+        return Ok(Request::Nothing);
+    }
+    options.ignored = values - 1;
+    Ok(Request::Mend(options))
 }
 
 fn target(name: &OsString) -> Result<Layout, Failure> {
@@ -98,20 +106,12 @@ fn target(name: &OsString) -> Result<Layout, Failure> {
         Failure::new(
             "target",
             name.to_string_lossy(),
-            format_args!("unknown; there are {names}"),
+            format!("unknown; there are {names}"),
         )
     })
 }
 
-fn failure(error: Error) -> Failure {
-    match error {
-        Error::UnexpectedOption(option) => {
-            Failure::new("option", option, "unknown; see update_versions --help")
-        }
-        Error::UnexpectedValue { option, .. } => Failure::new("option", option, "takes no value"),
-        Error::MissingValue {
-            option: Some(option),
-        } => Failure::new("option", option, "needs a value"),
-        error => Failure::new("option", "arguments", error),
-    }
+/// The failure of arguments that make no sense.
+pub fn failure(error: impl Display) -> Failure {
+    Failure::new("arguments", error, "see update_versions --help")
 }

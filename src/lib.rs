@@ -2,10 +2,11 @@
 //! `__versions` section, from standard input to standard output.
 //!
 //! The way goes from the arguments ([`args`]) to the [`model`], from there to the [`stream`],
-//! and ends in a status. [`record`] knows the layout of a record, [`table`] reads whole ones, [`symvers`] reads them
-//! from text, and [`messages`] writes to standard error.
+//! and ends in a status. [`record`] knows the layout of a record, [`table`] reads whole ones,
+//! [`symvers`] reads them from text, and [`messages`] writes to standard error.
 
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod args;
 pub mod messages;
@@ -19,7 +20,7 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Write};
 
 use args::Request;
-use messages::{Failure, Messages, STDIN, STDOUT};
+use messages::{Failure, Messages};
 use model::Model;
 
 /// Runs the program with its arguments (its own name not among them) on its three streams, and
@@ -46,33 +47,26 @@ fn perform(
     output: &mut dyn Write,
     messages: &mut Messages,
 ) -> Result<(), Failure> {
-    let mut print = |text: &str| {
-        output
-            .write_all(text.as_bytes())
-            .map_err(|error| Failure::io("output", STDOUT, &error))
-    };
+    let mut print = |text: &str| output.write_all(text.as_bytes()).map_err(Failure::output);
     match args::parse(args)? {
         Request::Help => print(args::HELP),
         Request::Version => print(args::VERSION),
         Request::Nothing => {
             // CPython does not even start with a directory as its standard input.
             match input.read(&mut []) {
-                Err(error) if error.kind() == ErrorKind::IsADirectory => {
-                    return Err(Failure::io("input", STDIN, &error));
-                }
-                _ => {}
-            }
-            print("Need an argument: <model-file>\n")?;
-            Err(Failure::new(
-                "arguments",
-                "<model-file>",
-                "missing; see update_versions --help",
-            ))
+                Err(error) if error.kind() == ErrorKind::IsADirectory => Err(Failure::input(error)),
+                _ => print("Need an argument: <model-file>\n"),
+            }?;
+            Err(args::failure("no <model-file>"))
         }
         Request::Mend(options) => {
             if options.ignored > 0 {
-                let reason = format!("ignored, {} in number", options.ignored);
-                messages.say("warning", "arguments after the model", reason);
+                let count = options.ignored;
+                messages.say(
+                    "warning",
+                    format!("{count} arguments after the model"),
+                    "ignored",
+                );
             }
             if options.strict {
                 messages.be_strict();

@@ -8,15 +8,19 @@ pub const STDIN: &str = "<stdin>";
 /// See [`STDIN`].
 pub const STDOUT: &str = "<stdout>";
 
-/// Why a run ends with status 1: its last message.
+/// Why a run ends with status 1: the parts of its last message.
 #[derive(Debug)]
 pub struct Failure {
+    /// `model`, `input`, `output`, `target` or `arguments`.
     pub what: &'static str,
+    /// Name of the file, stream or argument.
     pub name: String,
+    /// What is wrong with it.
     pub reason: String,
 }
 
 impl Failure {
+    /// Of three parts.
     pub fn new(what: &'static str, name: impl Display, reason: impl Display) -> Self {
         Self {
             what,
@@ -26,13 +30,20 @@ impl Failure {
     }
 
     /// With the system's reason, without the number that Rust adds to it.
-    pub fn io(what: &'static str, name: impl Display, error: &io::Error) -> Self {
-        let reason = error.to_string();
-        Self::new(
-            what,
-            name,
-            reason.split(" (os error").next().unwrap_or_default(),
-        )
+    pub fn io(what: &'static str, name: impl Display, error: impl Into<io::Error>) -> Self {
+        let reason = error.into().to_string();
+        let end = reason.find(" (os error").unwrap_or(reason.len());
+        Self::new(what, name, &reason[..end])
+    }
+
+    /// Standard input cannot be read.
+    pub fn input(error: impl Into<io::Error>) -> Self {
+        Self::io("input", STDIN, error)
+    }
+
+    /// Standard output cannot be written.
+    pub fn output(error: impl Into<io::Error>) -> Self {
+        Self::io("output", STDOUT, error)
     }
 }
 
@@ -52,6 +63,7 @@ pub struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
+    /// Writes to `log`: standard error.
     pub fn new(log: &'a mut dyn Write) -> Self {
         Self {
             log,

@@ -33,6 +33,7 @@ pub struct Model {
 }
 
 impl Model {
+    /// An empty one.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
         let secret = RandomState::new();
@@ -54,7 +55,7 @@ impl Model {
     /// A file that cannot be opened or read, or, as text, not understood; memory that ran out.
     pub fn read(options: &Options, messages: &mut Messages) -> Result<Self, Failure> {
         let (layout, name) = (options.layout, options.model.to_string_lossy());
-        let failure = |error: io::Error| Failure::io("model", &name, &error);
+        let failure = |error: io::Error| Failure::io("model", &name, error);
         let mut model = Self::new(layout);
         let file = File::open(&options.model).map_err(failure)?;
         if options.symvers {
@@ -221,7 +222,7 @@ impl Model {
             let high = words[HALF + i].wrapping_add(self.keys[1][i]);
             sum = sum.wrapping_add(u64::from(low) * u64::from(high));
         }
-        (sum.wrapping_mul(self.multiplier) >> 32) as u32
+        ((sum ^ sum >> 32).wrapping_mul(self.multiplier) >> 32) as u32
     }
 }
 

@@ -17,38 +17,27 @@ pub struct Layout {
     big_endian: bool,
 }
 
+impl Default for Layout {
+    fn default() -> Self {
+        Self::TARGETS[0].1
+    }
+}
+
 impl Layout {
     /// The layouts, by objcopy's generic names (`objcopy --info`); the first is the default.
     pub const TARGETS: [(&str, Self); 4] = [
-        (
-            "elf32-little",
-            Self {
-                crc_size: 4,
-                big_endian: false,
-            },
-        ),
-        (
-            "elf32-big",
-            Self {
-                crc_size: 4,
-                big_endian: true,
-            },
-        ),
-        (
-            "elf64-little",
-            Self {
-                crc_size: 8,
-                big_endian: false,
-            },
-        ),
-        (
-            "elf64-big",
-            Self {
-                crc_size: 8,
-                big_endian: true,
-            },
-        ),
+        ("elf32-little", Self::new(4, false)),
+        ("elf32-big", Self::new(4, true)),
+        ("elf64-little", Self::new(8, false)),
+        ("elf64-big", Self::new(8, true)),
     ];
+
+    const fn new(crc_size: usize, big_endian: bool) -> Self {
+        Self {
+            crc_size,
+            big_endian,
+        }
+    }
 
     /// The value of a record's CRC field.
     #[must_use]

@@ -1,6 +1,6 @@
 //! The stream: standard input to standard output, with the model's CRCs.
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use crate::args::Options;
 use crate::messages::{Failure, Messages, STDIN, STDOUT, printable};
@@ -24,8 +24,6 @@ pub fn mend(
     output: &mut dyn Write,
     messages: &mut Messages,
 ) -> Result<(), Failure> {
-    let in_failure = |error: io::Error| Failure::io("input", STDIN, &error);
-    let out_failure = |error: io::Error| Failure::io("output", STDOUT, &error);
     let mut table = Table::new(options.layout, input);
     let mut tally = Tally {
         options,
@@ -38,7 +36,7 @@ pub fn mend(
     let mut held = Vec::new();
     let mut found = [None; GROUP];
     let mut expected = 0;
-    while let Some(records) = table.read().map_err(in_failure)? {
+    while let Some(records) = table.read().map_err(Failure::input)? {
         let ended = tally.missing > 0 && !options.keep_missing;
         let mut good = if ended { 0 } else { records.len() };
         let mut position = 0;
@@ -60,17 +58,18 @@ pub fn mend(
         }
         let good = &records[..good];
         if options.strict {
-            held.try_reserve(good.len())
-                .map_err(|error| in_failure(error.into()))?;
+            held.try_reserve(good.len()).map_err(Failure::input)?;
             held.extend_from_slice(good);
         } else {
-            output.write_all(good.as_flattened()).map_err(out_failure)?;
+            output
+                .write_all(good.as_flattened())
+                .map_err(Failure::output)?;
         }
     }
-    tally.sum_up(table.count, messages);
-    table.check("input", STDIN, messages);
-    tally.end(table.count, messages)?;
-    output.write_all(held.as_flattened()).map_err(out_failure)
+    tally.finish(&table, messages)?;
+    output
+        .write_all(held.as_flattened())
+        .map_err(Failure::output)
 }
 
 /// What was seen in the stream.
@@ -111,6 +110,7 @@ impl Tally<'_> {
             .iter()
             .any(|named| layout.same_symbol(named, record))
         {
+            // Once is enough.
         } else if self.named.len() == NAMED {
             self.unnamed += 1;
         } else {
@@ -119,25 +119,27 @@ impl Tally<'_> {
         }
     }
 
-    /// The report; how many missing records were not named, and why they may be missing.
-    fn sum_up(&self, total: u64, messages: &mut Messages) {
-        if self.unnamed > 0 {
-            messages.say(
-                "symbol",
-                format_args!("and {} more", self.unnamed),
-                "not in the model",
-            );
+    /// Says what is to be said at the end, and returns the failure that it is, if it is one.
+    fn finish<R: Read>(&self, table: &Table<R>, messages: &mut Messages) -> Result<(), Failure> {
+        let Self {
+            options,
+            changed,
+            missing,
+            unnamed,
+            ..
+        } = self;
+        let total = table.count;
+        if *unnamed > 0 {
+            messages.say("symbol", format!("and {unnamed} more"), "not in the model");
         }
-        let hint = |record| self.options.layout.hint(record, self.model.records());
+        let hint = |record| options.layout.hint(record, self.model.records());
         if let Some(hint) = self.named.first().and_then(hint) {
             messages.say("hint", STDIN, hint);
         }
-        if self.options.verbose {
-            let Self {
-                changed, missing, ..
-            } = self;
+        table.check("input", STDIN, messages);
+        if options.verbose {
             let unchanged = total - changed - missing;
-            let rest = if self.options.keep_missing {
+            let rest = if options.keep_missing {
                 "kept"
             } else {
                 "missing"
@@ -146,22 +148,17 @@ impl Tally<'_> {
                 "{total} records: {changed} changed, {unchanged} unchanged, {missing} {rest}"
             ));
         }
-    }
-
-    /// The failure that all of it is, if it is one.
-    fn end(&self, total: u64, messages: &Messages) -> Result<(), Failure> {
-        let missing = self.missing;
-        let reason = if missing > 0 && !self.options.keep_missing {
-            let end = if self.options.strict {
-                "empty"
-            } else {
-                "ends before the first of them"
-            };
-            format!("{missing} of {total} records are not in the model: {end}")
-        } else if messages.refused() {
-            "empty, because of --strict".to_owned()
+        let end = if options.strict {
+            "empty"
         } else {
-            return Ok(());
+            "ends before the first of them"
+        };
+        let reason = match missing {
+            1.. if !options.keep_missing => {
+                format!("{missing} of {total} records are not in the model: {end}")
+            }
+            _ if messages.refused() => "empty, because of --strict".to_owned(),
+            _ => return Ok(()),
         };
         Err(Failure::new("output", STDOUT, reason))
     }

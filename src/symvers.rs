@@ -7,7 +7,7 @@ use memchr::{memchr, memchr2};
 
 use crate::messages::Failure;
 use crate::model::Model;
-use crate::record::{Layout, Record};
+use crate::record::{Layout, RECORD_SIZE, Record};
 
 /// Bytes of a line that are looked at: both columns, unless the symbol is too long by far.
 const LINE_SIZE: u64 = 4096;
@@ -22,20 +22,22 @@ pub fn read(
     source: impl Read,
     name: &str,
 ) -> Result<(), Failure> {
-    let failure = |error: io::Error| Failure::io("model", name, &error);
+    let failure = |error: io::Error| Failure::io("model", name, error);
     let mut source = BufReader::new(source);
     let mut line = Vec::new();
     let mut number = 0_u64;
     loop {
         line.clear();
-        (&mut source)
-            .take(LINE_SIZE)
-            .read_until(b'\n', &mut line)
-            .map_err(failure)?;
+        let mut start = (&mut source).take(LINE_SIZE);
+        start.read_until(b'\n', &mut line).map_err(failure)?;
         match line.last() {
             None => return Ok(()),
             Some(b'\n') => {}
-            Some(_) => drop(source.skip_until(b'\n').map_err(failure)?),
+            // A symbol that is cut here must not pass for another one: make it too long.
+            Some(_) => match source.skip_until(b'\n').map_err(failure)? {
+                0 => {}
+                _ => line.extend([b'x'; RECORD_SIZE]),
+            },
         }
         number += 1;
         let entry = entry(layout, &line)
@@ -52,10 +54,8 @@ fn entry(layout: Layout, line: &[u8]) -> Result<Option<Record>, &'static str> {
     }
     let (crc, rest) = column(line);
     let (symbol, _) = column(rest.trim_ascii_start());
-    let digits = crc
-        .strip_prefix(b"0x")
-        .or(crc.strip_prefix(b"0X"))
-        .unwrap_or(crc);
+    let digits = crc.strip_prefix(b"0x").or(crc.strip_prefix(b"0X"));
+    let digits = digits.unwrap_or(crc);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
         return Err("does not begin with a CRC in hex");
     }
@@ -65,11 +65,7 @@ fn entry(layout: Layout, line: &[u8]) -> Result<Option<Record>, &'static str> {
         return Err("no symbol after the CRC");
     }
     // A CRC of 0 is that of a symbol without a version.
-    Ok(if crc == 0 {
-        None
-    } else {
-        layout.record(crc, symbol)
-    })
+    Ok(layout.record(crc, symbol).filter(|_| crc != 0))
 }
 
 /// Splits a text after its first column.

@@ -24,6 +24,7 @@ pub struct Table<R> {
 }
 
 impl<R: Read> Table<R> {
+    /// Reads from the place where `source` stands.
     pub fn new(layout: Layout, source: R) -> Self {
         let buffer = vec![[0; RECORD_SIZE]; RECORDS];
         Self {
@@ -69,14 +70,13 @@ impl<R: Read> Table<R> {
         match self.filled {
             0 if self.count == 0 => messages.complain(what, name, "empty"),
             0 => {}
-            rest => messages.complain(
-                what,
-                name,
-                format_args!(
+            rest => {
+                let reason = format!(
                     "ends inside a record, {rest} bytes are left over: cut short, or records of \
                      variable length, as in some Ubuntu kernels"
-                ),
-            ),
+                );
+                messages.complain(what, name, reason);
+            }
         }
         if let Some(misfit) = self.misfit {
             messages.complain(what, name, misfit);

@@ -65,17 +65,20 @@ fn names_an_option_that_is_wrong() {
     for (line, message) in [
         (
             r#""$@" --bogus model <input"#,
-            "option: --bogus: unknown; see update_versions --help",
+            "arguments: invalid option '--bogus': see update_versions --help",
         ),
         (
             r#""$@" model -x <input"#,
-            "option: -x: unknown; see update_versions --help",
+            "arguments: invalid option '-x': see update_versions --help",
         ),
         (
             r#""$@" --strict=yes model <input"#,
-            "option: --strict: takes no value",
+            "arguments: unexpected argument for option '--strict': \"yes\": see update_versions --help",
         ),
-        (r#""$@" model -F <input"#, "option: -F: needs a value"),
+        (
+            r#""$@" model -F <input"#,
+            "arguments: missing argument for option '-F': see update_versions --help",
+        ),
         (
             r#""$@" -F elf32-littlearm model <input"#,
             "target: elf32-littlearm: unknown; there are elf32-little, elf32-big, elf64-little, elf64-big",
@@ -106,7 +109,7 @@ fn knows_options_from_models() {
     );
     assert_eq!(
         stderr,
-        "update_versions: arguments: <model-file>: missing; see update_versions --help\n"
+        "update_versions: arguments: no <model-file>: see update_versions --help\n"
     );
 }
 
@@ -134,7 +137,7 @@ fn tells_of_ignored_arguments() {
     assert_eq!(status, 0);
     assert_eq!(
         stderr,
-        "update_versions: warning: arguments after the model: ignored, 2 in number\n"
+        "update_versions: warning: 2 arguments after the model: ignored\n"
     );
 }
 
@@ -303,7 +306,7 @@ fn escapes_hostile_names() {
     );
     let (_, _, stderr) = run(r#""$@" $'--\e[31m' model <input"#, folder);
     assert!(
-        stderr.contains(r"option: --\u{1b}[31m: unknown"),
+        stderr.contains(r"arguments: invalid option '--\u{1b}[31m'"),
         "{stderr}"
     );
 }

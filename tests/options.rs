@@ -284,6 +284,15 @@ fn symvers_takes_long_lines_and_skips_long_symbols() {
         "",
     );
 
+    // A symbol after so many blanks is cut off; a part of it must not pass for another one.
+    let line = "{ echo -n '0x22 kfree'; head -c 5000 /dev/zero | tr '\\0' ' '; echo; \
+                for i in {4080..4110}; do printf \"0x%-${i}sprintk\\n\" 11; done; } >text; \
+                @ --symvers text <input 2>/dev/null";
+    check(line, 0, &mended, "");
+    let line = "for i in {4088..4100}; do printf \"0x%-${i}sprintk_and_more\\n\" 11; done >text; \
+                @ --symvers text <input 2>&1 | grep -c 'printk: not in the model'";
+    check(line, 0, b"1\n", "");
+
     // A name needs a NUL after it: 59 bytes fit in 32 bits, 55 in 64.
     for (target, size) in [("elf32-little", 59), ("elf64-little", 55)] {
         let (fits, not) = ("x".repeat(size), "x".repeat(size + 1));
