@@ -133,7 +133,7 @@ impl Model {
 
     /// Finds the first [`GROUP`] of `records` by their hashes, which it returns. Three loops are
     /// faster than one: in each, what is to be loaded does not wait for what was.
-    fn look_up(&self, records: &[Record], found: &mut [Option<usize>; GROUP]) -> [u32; GROUP] {
+    pub fn look_up(&self, records: &[Record], found: &mut [Option<usize>; GROUP]) -> [u32; GROUP] {
         let records = &records[..records.len().min(GROUP)];
         let mut hashes = [0; GROUP];
         for (hash, record) in hashes.iter_mut().zip(records) {

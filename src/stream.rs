@@ -42,8 +42,21 @@ pub fn mend(
         let mut position = 0;
         while position < records.len() {
             let rest = &mut records[position..];
-            let count = model.find(rest, expected, &mut found);
-            for (record, found) in rest.iter_mut().zip(&found[..count]) {
+            let mut run = 0;
+            for (record, known) in rest.iter_mut().zip(&model.records()[expected..]) {
+                if !options.layout.same_symbol(record, known) {
+                    break;
+                }
+                tally.mend(record, known, messages);
+                run += 1;
+            }
+            if run > 0 {
+                expected += run;
+                position += run;
+                continue;
+            }
+            model.look_up(rest, &mut found);
+            for (record, found) in rest.iter_mut().zip(&found) {
                 if let Some(index) = *found {
                     tally.mend(record, &model.records()[index], messages);
                     expected = index + 1;
@@ -89,16 +102,22 @@ impl Tally<'_> {
     /// Gives a record the CRC of the known one of its symbol.
     fn mend(&mut self, record: &mut Record, known: &Record, messages: &mut Messages) {
         if self.options.verbose && record != known {
-            self.changed += 1;
-            let layout = self.options.layout;
-            let (old, new) = (layout.crc(record), layout.crc(known));
-            let symbol = printable(layout.symbol(record)).to_string();
-            messages.line(format_args!("{symbol:<32}  {old:#010x} -> {new:#010x}"));
+            self.report(record, known, messages);
         }
         // All other bytes are the same.
         record[..8].copy_from_slice(&known[..8]);
     }
 
+    #[cold]
+    fn report(&mut self, record: &Record, known: &Record, messages: &mut Messages) {
+        self.changed += 1;
+        let layout = self.options.layout;
+        let (old, new) = (layout.crc(record), layout.crc(known));
+        let symbol = printable(layout.symbol(record)).to_string();
+        messages.line(format_args!("{symbol:<32}  {old:#010x} -> {new:#010x}"));
+    }
+
+    #[cold]
     fn miss(&mut self, record: &Record, messages: &mut Messages) {
         let layout = self.options.layout;
         let symbol = printable(layout.symbol(record));
