@@ -235,18 +235,25 @@ fn does_not_mind_a_standard_error_that_fails() {
     check(r#""$@" nosuch <missing 2>&-"#, b"", 1);
 }
 
+/// A program on `model` in a scratch folder, with pipes to and from it.
+fn command(program: &[String], scratch: &tempfile::TempDir) -> Command {
+    let mut command = Command::new(&program[0]);
+    command
+        .args(&program[1..])
+        .arg("model")
+        .current_dir(scratch.path());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
+}
+
 #[test]
 fn takes_input_in_pieces() {
     for program in programs() {
         let scratch = scratch();
-        let mut child = Command::new(&program[0])
-            .args(&program[1..])
-            .arg("model")
-            .current_dir(scratch.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(&program, &scratch).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         for byte in read(scratch.path().join("input")) {
             stdin.write_all(&[byte]).unwrap();
@@ -270,13 +277,8 @@ fn takes_a_fault_inside_a_record_for_the_end() {
             theirs.set_nonblocking(true).unwrap();
             ours.write_all(&read(scratch.path().join("input"))[..size])
                 .unwrap();
-            let output = Command::new(&program[0])
-                .args(&program[1..])
-                .arg("model")
-                .current_dir(scratch.path())
-                .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
-                .output()
-                .unwrap();
+            let stdin = std::os::fd::OwnedFd::from(theirs);
+            let output = command(&program, &scratch).stdin(stdin).output().unwrap();
             assert_eq!(
                 output.status.code(),
                 Some(status),
@@ -290,14 +292,7 @@ fn takes_a_fault_inside_a_record_for_the_end() {
 #[test]
 fn writes_what_precedes_a_missing_symbol_before_it_reads_on() {
     let scratch = scratch();
-    let mut child = Command::new(common::binary())
-        .arg("model")
-        .current_dir(scratch.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = command(&[common::binary()], &scratch).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     stdin
         .write_all(&read(scratch.path().join("missing")))
