@@ -72,8 +72,8 @@ impl Model {
         }
         if let Some(record) = &model.conflict {
             let reason = format!(
-                "{} of its records change the CRC of a symbol, first that of {}; the last one \
-                 counts (tables of different kernels?)",
+                "{} of its records change the CRC of a symbol, first that of {}: tables of \
+                 different kernels?",
                 model.conflicts,
                 printable(layout.symbol(record)),
             );

@@ -168,15 +168,15 @@ impl Tally<'_> {
             ));
         }
         let end = if options.strict {
-            "empty"
+            "nothing written"
         } else {
-            "ends before the first of them"
+            "written up to the first of them"
         };
         let reason = match missing {
             1.. if !options.keep_missing => {
                 format!("{missing} of {total} records are not in the model: {end}")
             }
-            _ if messages.refused() => "empty, because of --strict".to_owned(),
+            _ if messages.refused() => "nothing written, because of --strict".to_owned(),
             _ => return Ok(()),
         };
         Err(Failure::new("output", STDOUT, reason))

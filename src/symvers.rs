@@ -57,7 +57,7 @@ fn entry(layout: Layout, line: &[u8]) -> Result<Option<Record>, &'static str> {
     let digits = crc.strip_prefix(b"0x").or(crc.strip_prefix(b"0X"));
     let digits = digits.unwrap_or(crc);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err("does not begin with a CRC in hex");
+        return Err("does not begin with a CRC in hex; is it text?");
     }
     let digits = std::str::from_utf8(digits).unwrap_or_default();
     let crc = u32::from_str_radix(digits, 16).map_err(|_| "a CRC of more than 32 bits")?;

@@ -68,6 +68,7 @@ impl<R: Read> Table<R> {
     /// Says what is wrong with a table that was read to its end.
     pub fn check(&self, what: &'static str, name: &str, messages: &mut Messages) {
         match self.filled {
+            _ if self.misfit.is_some() => {}
             0 if self.count == 0 => messages.complain(what, name, "empty"),
             0 => {}
             rest => {
