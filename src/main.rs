@@ -15,7 +15,11 @@ use std::os::unix::ffi::OsStrExt;
 const EBADF: i32 = 9;
 /// From signal(7), as is `SIGXFSZ`.
 const SIGPIPE: c_int = 13;
-const SIGXFSZ: c_int = 25;
+const SIGXFSZ: c_int = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    31
+} else {
+    25
+};
 const SIG_IGN: usize = 1;
 
 unsafe extern "C" {
@@ -33,29 +37,25 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
         let arg = unsafe { CStr::from_ptr(*argv.add(index)) };
         OsStr::from_bytes(arg.to_bytes()).to_owned()
     });
-    let mut input = Stream::new(io::stdin());
-    let mut output = Stream::new(io::stdout());
+    let mut input = Stream(io::stdin(), None);
+    let mut output = Stream(io::stdout(), None);
     update_versions::run(args, &mut input, &mut output, &mut io::stderr()).into()
 }
 
-/// A standard stream without std's buffer, which also hides a bad descriptor. A closed one
-/// fails when it is used, not before.
-struct Stream(io::Result<File>);
+/// A standard stream without std's buffer, which also hides a bad descriptor. It is duplicated
+/// when it is first used: until the model is open, no number is taken that `/dev/fd` would show.
+struct Stream<S>(S, Option<File>);
 
-impl Stream {
-    fn new(stream: impl AsFd) -> Self {
-        Self(stream.as_fd().try_clone_to_owned().map(File::from))
-    }
-
+impl<S: AsFd> Stream<S> {
     fn file(&mut self) -> io::Result<&mut File> {
-        self.0.as_mut().map_err(|error| match error.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => error.kind().into(),
-        })
+        match &mut self.1 {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(self.0.as_fd().try_clone_to_owned()?.into())),
+        }
     }
 }
 
-impl Read for Stream {
+impl<S: AsFd> Read for Stream<S> {
     /// A closed standard input is an empty one: to the script, whose model takes its number.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.file() {
@@ -65,7 +65,7 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
+impl<S: AsFd> Write for Stream<S> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.file()?.write(buffer)
     }

@@ -107,30 +107,6 @@ impl Model {
         Ok(())
     }
 
-    /// Finds the first of `records`, and as many of those after it as come with it: `found` gets
-    /// their indices, and how many were looked for is returned. The record at `expected` is
-    /// tried first, since the tables of a kernel have their symbols in nearly the same order.
-    pub fn find(
-        &self,
-        records: &[Record],
-        expected: usize,
-        found: &mut [Option<usize>; GROUP],
-    ) -> usize {
-        let run = self.records.get(expected..).unwrap_or_default();
-        let pairs = records.iter().zip(run).take(GROUP);
-        let run = pairs
-            .take_while(|(a, b)| self.layout.same_symbol(a, b))
-            .count();
-        if run > 0 {
-            for (i, found) in found.iter_mut().enumerate() {
-                *found = Some(expected + i);
-            }
-            return run;
-        }
-        self.look_up(records, found);
-        records.len().min(GROUP)
-    }
-
     /// Finds the first [`GROUP`] of `records` by their hashes, which it returns. Three loops are
     /// faster than one: in each, what is to be loaded does not wait for what was.
     pub fn look_up(&self, records: &[Record], found: &mut [Option<usize>; GROUP]) -> [u32; GROUP] {
@@ -222,7 +198,7 @@ impl Model {
             let high = words[HALF + i].wrapping_add(self.keys[1][i]);
             sum = sum.wrapping_add(u64::from(low) * u64::from(high));
         }
-        ((sum ^ sum >> 32).wrapping_mul(self.multiplier) >> 32) as u32
+        ((sum ^ (sum >> 32)).wrapping_mul(self.multiplier) >> 32) as u32
     }
 }
 
@@ -244,7 +220,7 @@ impl Bucket {
     fn number(&self, hash: u32) -> u32 {
         let slots = self.hashes.iter().zip(&self.numbers);
         slots.fold(0, |all, (&h, &number)| {
-            all | number & u32::from(h == hash).wrapping_neg()
+            all | (number & u32::from(h == hash).wrapping_neg())
         })
     }
 

@@ -155,6 +155,14 @@ fn fails_without_a_readable_model() {
 }
 
 #[test]
+fn takes_no_descriptor_before_the_model() {
+    check(r#""$@" /dev/fd/3 <input"#, b"", 1);
+    check(r#""$@" /dev/fd/3 <&-"#, b"", 1);
+    check(r#"exec 3<model; "$@" /dev/fd/4 <input"#, b"", 1);
+    check(r#""$@" /proc/self/fd/4 <input 1<>model"#, b"", 1);
+}
+
+#[test]
 fn takes_any_kind_of_model() {
     check(r#""$@" link <input"#, &mended(), 0);
     check(r#""$@" <(cat model) <input"#, &mended(), 0);

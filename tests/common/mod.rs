@@ -62,6 +62,8 @@ pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output
     Command::new("bash")
         .args(["-c", line, "bash"])
         .args(program)
+        // Else the script does not always see that its last buffer was not written.
+        .env("PYTHONUNBUFFERED", "1")
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
