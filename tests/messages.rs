@@ -133,12 +133,13 @@ fn answers_help_and_version() {
 
 #[test]
 fn tells_of_ignored_arguments() {
-    let (status, _, stderr) = run(r#""$@" model a b <input"#, scratch().path());
-    assert_eq!(status, 0);
-    assert_eq!(
-        stderr,
-        "update_versions: warning: 2 arguments after the model: ignored\n"
-    );
+    for (arguments, count) in [("a", 1), ("a b", 2)] {
+        let line = format!(r#""$@" model {arguments} <input"#);
+        let (status, _, stderr) = run(&line, scratch().path());
+        assert_eq!(status, 0);
+        let expected = format!("{count} arguments after the model: ignored\n");
+        assert_eq!(stderr, format!("update_versions: warning: {expected}"));
+    }
 }
 
 #[test]
