@@ -42,6 +42,7 @@ pub fn mend(
         let mut position = 0;
         while position < records.len() {
             let rest = &mut records[position..];
+            // The tables of a kernel have their symbols in nearly the same order.
             let mut run = 0;
             for (record, known) in rest.iter_mut().zip(&model.records()[expected..]) {
                 if !options.layout.same_symbol(record, known) {
