@@ -3,56 +3,94 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 CARGO ?= cargo
-# One static file, which is carried to strange machines; it also starts faster.
-RUSTFLAGS ?= -C target-feature=+crt-static
-export RUSTFLAGS
+# Another machine to build for, like armv7-unknown-linux-gnueabihf, and its linker.
+TARGET ?= $(CARGO_BUILD_TARGET)
+for_target = $(if $(TARGET),--target $(TARGET))
+of_target = CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z.- A-Z__)
+ifneq ($(LINKER),)
+export $(of_target)_LINKER := $(LINKER)
+endif
+# The emulator that cargo is configured to run such a program with, if there is one.
+runner = $($(of_target)_RUNNER)
+# `make STATIC=` links with the shared libc.
+STATIC ?= yes
+ifeq ($(STATIC),)
+export RUSTFLAGS := -C target-feature=-crt-static
+endif
 
-program = target/release/update_versions
+# Cargo is asked where it built the program. The tests and `install` take this copy.
+program = target/update_versions
 bindir = $(DESTDIR)$(PREFIX)/bin
 mandir = $(DESTDIR)$(PREFIX)/share/man/man1
 need = sh tests/need.sh
+ARCH = $(if $(filter command line,$(origin ARCH)),$(ARCH),armhf)
 
-.PHONY: all demo test check bench kernel-test install uninstall clean
+.PHONY: all toolchain tools demo test check mutants bench kernel-test install uninstall clean
 
-all:
-	$(CARGO) build --release --locked
+all: toolchain
+	@mkdir -p target
+	$(CARGO) build --release --locked $(for_target) \
+		--message-format json-render-diagnostics >target/build.json || { \
+		[ "$$($(or $(LINKER),cc) -print-file-name=libc.a)" != libc.a ] || \
+			echo 'there is no static libc: install it, or: make STATIC=' >&2; exit 1; }
+	@install -m 755 "$$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' target/build.json)" $(program)
 
-demo: all
+toolchain:
+	@case "$$($(CARGO) --version)" in \
+	'cargo 1.'[0-9].* | 'cargo 1.'[1-7][0-9].* | 'cargo 1.8'[0-4].* | '') \
+		echo 'please install Rust 1.85 or later (Debian 12: cargo-web and rustc-web)' >&2; exit 1;; \
+	esac
+
+tools:
 	@$(need) arm-linux-gnueabi-objcopy=binutils-arm-linux-gnueabi
+
+demo: tools all
 	@sh tests/demo.sh
 
-test: all
-	@$(need) arm-linux-gnueabi-objcopy=binutils-arm-linux-gnueabi
+# What a test cannot do here it writes into target/skipped.
+test: tools all
+	@$(need) aarch64-linux-gnu-objcopy=binutils-aarch64-linux-gnu \
+		s390x-linux-gnu-objcopy=binutils-s390x-linux-gnu \
+		powerpc-linux-gnu-objcopy=binutils-powerpc-linux-gnu strace=strace || :
+	@$(runner) $(program) --version >/dev/null || { \
+		echo "the program does not run here: set CARGO_TARGET_<TARGET>_RUNNER, as for cargo" >&2; exit 1; }
+	@: >target/skipped
+	UPDATE_VERSIONS="$$PWD/$(program)" RUNNER="$(runner)" SKIPPED="$$PWD/target/skipped" \
+		$(CARGO) test --locked $(for_target)
 	@[ -n "$$UPDATE_VERSIONS_PY" ] && [ -n "$$PYTHON2" ] || \
 		echo 'not compared with the script itself: set UPDATE_VERSIONS_PY and PYTHON2'
-	@for machine in aarch64 s390x powerpc; do \
-		command -v $$machine-linux-gnu-objcopy >/dev/null || \
-			echo "not tried on an object for $$machine: no $$machine-linux-gnu-objcopy"; \
-	done
-	UPDATE_VERSIONS=$(CURDIR)/$(program) $(CARGO) test --locked
+	@sort -u target/skipped | sed 's/^/skipped: /'
 
-check:
+check: toolchain
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	if command -v mandoc >/dev/null; then mandoc -Tlint src/update_versions.1; fi
+	if command -v shellcheck >/dev/null; then shellcheck tests/*.sh tests/kernel/* testdata/*.sh; fi
 	$(MAKE) test
 
-bench:
+mutants: tools
+	@command -v cargo-mutants >/dev/null || { \
+		echo 'please install: cargo install --locked cargo-mutants' >&2; exit 1; }
+	$(CARGO) mutants --output target --timeout 120 --jobs 2
+
+bench: toolchain
 	$(CARGO) bench --locked --bench ratios
 
 kernel-test: all
 	@sh tests/kernel/run.sh
 
-# Nothing is built here, for `sudo make install` may not have the toolchain.
+# Nothing is built here, since `sudo make install` may not have the toolchain.
 install:
-	test -f $(program) || $(MAKE) all
-	install -d $(bindir) $(mandir)
-	install -m 755 $(program) $(bindir)/update_versions
-	ln -sf update_versions $(bindir)/update_versions.py
-	install -m 644 src/update_versions.1 $(mandir)/update_versions.1
+	@[ -x $(program) ] && [ -z "$$(find src Cargo.* .cargo -newer $(program))" ] || { \
+		echo '$(program) is older than its source, or was never built: run make first' >&2; exit 1; }
+	install -d "$(bindir)" "$(mandir)"
+	install -m 755 $(program) "$(bindir)/update_versions"
+	ln -sf update_versions "$(bindir)/update_versions.py"
+	install -m 644 src/update_versions.1 "$(mandir)/update_versions.1"
 
 uninstall:
-	rm -f $(bindir)/update_versions $(bindir)/update_versions.py $(mandir)/update_versions.1
+	rm -f "$(bindir)/update_versions" "$(bindir)/update_versions.py" "$(mandir)/update_versions.1"
 
 clean:
 	$(CARGO) clean
+	rm -rf target

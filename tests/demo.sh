@@ -1,7 +1,7 @@
 #!/bin/sh
 # Mends a module and shows what changed. Usage: sh tests/demo.sh, after a build.
 set -eu
-PATH=$PWD/target/release:$PATH
+PATH=$PWD/target:$PATH
 data=$PWD/testdata
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
