@@ -6,40 +6,49 @@
 #![no_main]
 
 use std::ffi::{CStr, OsStr, c_char, c_int};
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::prelude::*;
 
 /// Bad file descriptor: errno(3).
 const EBADF: i32 = 9;
-/// From signal(7), as is `SIGXFSZ`.
+/// From signal(7).
 const SIGPIPE: c_int = 13;
-const SIGXFSZ: c_int = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
-    31
-} else {
-    25
-};
 const SIG_IGN: usize = 1;
 
 unsafe extern "C" {
-    // Takes no pointer to anything, and SIG_IGN is a handler.
-    safe fn signal(number: c_int, handler: usize) -> usize;
+    fn signal(number: c_int, handler: usize) -> usize;
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
+    // From signal(7). Rust has no target for hppa, the other exception.
+    let mips = std::env::consts::ARCH.starts_with("mips");
+    let sigxfsz = if mips { 31 } else { 25 };
     // A lost reader and a file at its size limit are write errors, as they are under Python.
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
+    for number in [SIGPIPE, sigxfsz] {
+        // SAFETY: SIG_IGN is no function that could be called.
+        unsafe { signal(number, SIG_IGN) };
+    }
     let args = (1..argc as usize).map(|index| {
         // SAFETY: argv has argc strings, which live as long as the process (C11, 5.1.2.2.1).
         let arg = unsafe { CStr::from_ptr(*argv.add(index)) };
         OsStr::from_bytes(arg.to_bytes()).to_owned()
     });
-    let mut input = Stream(io::stdin(), None);
-    let mut output = Stream(io::stdout(), None);
-    update_versions::run(args, &mut input, &mut output, &mut io::stderr()).into()
+    let streams = update_versions::Streams {
+        input: &mut Stream(io::stdin(), None),
+        output: &mut Stream(io::stdout(), None),
+        input_is_terminal: io::stdin().is_terminal(),
+        output_is_terminal: io::stdout().is_terminal(),
+        same_file: file("/dev/fd/0").is_some_and(|input| file("/dev/fd/1") == Some(input)),
+    };
+    update_versions::run(args.collect(), streams, &mut io::stderr()).into()
+}
+
+/// The identity of a regular file, without opening it.
+fn file(path: &str) -> Option<(u64, u64)> {
+    let file = fs::metadata(path).ok()?;
+    file.is_file().then(|| (file.dev(), file.ino()))
 }
 
 /// A standard stream without std's buffer, which also hides a bad descriptor. It is duplicated

@@ -1,114 +1,93 @@
-//! The layout of a record: the kernel's `struct modversion_info` (include/linux/module.h), a
-//! CRC as an `unsigned long` followed by the symbol's name, filled up with NULs to 64 bytes.
+//! A record: the kernel's `struct modversion_info` (include/linux/module.h), a CRC as an
+//! `unsigned long`, then the symbol's name, filled up with NULs to 64 bytes.
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
-use memchr::memchr;
 
 /// Bytes in a record, on every machine.
 pub const RECORD_SIZE: usize = 64;
 
+/// Words of 4 bytes in a record.
+pub const WORDS: usize = RECORD_SIZE / 4;
+
 /// One record, as it is in the section.
 pub type Record = [u8; RECORD_SIZE];
 
-/// How a machine lays out a record: the CRC in bytes `0..crc_size`, the name in the others.
-#[derive(Clone, Copy, Debug)]
-pub struct Layout {
-    crc_size: usize,
-    big_endian: bool,
-}
-
-impl Default for Layout {
-    fn default() -> Self {
-        Self::TARGETS[0].1
-    }
-}
+/// How a machine lays out a record: the CRC in 4 or 8 bytes, the name in the others. A number,
+/// of 2 bits: 64-bit, big-endian.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub struct Layout(pub usize);
 
 impl Layout {
-    /// The layouts, by objcopy's generic names (`objcopy --info`); the first is the default.
-    pub const TARGETS: [(&str, Self); 4] = [
-        ("elf32-little", Self::new(4, false)),
-        ("elf32-big", Self::new(4, true)),
-        ("elf64-little", Self::new(8, false)),
-        ("elf64-big", Self::new(8, true)),
-    ];
+    /// objcopy's generic names (`objcopy --info`), by layout.
+    pub const NAMES: [&str; 4] = ["elf32-little", "elf32-big", "elf64-little", "elf64-big"];
 
-    const fn new(crc_size: usize, big_endian: bool) -> Self {
-        Self {
-            crc_size,
-            big_endian,
-        }
+    /// objcopy's generic name for it.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self.0]
+    }
+
+    /// Bytes in the CRC field.
+    pub fn crc_size(self) -> usize {
+        if self.0 < 2 { 4 } else { 8 }
     }
 
     /// The value of a record's CRC field.
-    #[must_use]
-    pub fn crc(&self, record: &Record) -> u64 {
-        let field = &record[..self.crc_size];
-        if self.big_endian {
-            BigEndian::read_uint(field, self.crc_size)
-        } else {
-            LittleEndian::read_uint(field, self.crc_size)
+    pub fn crc(self, record: &Record) -> u64 {
+        match self.0 % 2 {
+            0 => LittleEndian::read_uint(record, self.crc_size()),
+            _ => BigEndian::read_uint(record, self.crc_size()),
         }
     }
 
-    /// The record of a symbol; none if its name, with a NUL, does not fit: modpost leaves such a
-    /// symbol out of the table (scripts/mod/modpost.c, `add_versions`).
-    #[must_use]
-    pub fn record(&self, crc: u32, symbol: &[u8]) -> Option<Record> {
+    /// The record of a symbol; none if the name does not fit with a NUL after it: modpost leaves
+    /// such a symbol out of the table (scripts/mod/modpost.c, `add_versions`).
+    pub fn record(self, crc: u32, symbol: &[u8]) -> Option<Record> {
         let mut record = [0; RECORD_SIZE];
-        let (field, name) = record.split_at_mut(self.crc_size);
-        if symbol.len() >= name.len() {
-            return None;
+        match self.0 % 2 {
+            0 => LittleEndian::write_u32(&mut record, crc),
+            _ => BigEndian::write_u32(&mut record[self.crc_size() - 4..], crc),
         }
-        if self.big_endian {
-            BigEndian::write_uint(field, crc.into(), self.crc_size);
-        } else {
-            LittleEndian::write_uint(field, crc.into(), self.crc_size);
-        }
-        name[..symbol.len()].copy_from_slice(symbol);
+        let name = &mut record[self.crc_size()..RECORD_SIZE - 1];
+        name.get_mut(..symbol.len())?.copy_from_slice(symbol);
         Some(record)
     }
 
     /// A record's symbol, for people: without the NULs before it (the upper half of a 64-bit
-    /// CRC, read as 32-bit) and after it, but with all that follows where not all of it is NUL.
-    #[must_use]
-    pub fn symbol<'a>(&self, record: &'a Record) -> &'a [u8] {
-        let field = &record[self.crc_size..];
-        let name = &field[field.iter().take_while(|&&byte| byte == 0).count()..];
-        match memchr(0, name) {
-            Some(end) if name[end..].iter().all(|&byte| byte == 0) => &name[..end],
-            _ => name,
-        }
+    /// CRC, read as 32-bit) and after it.
+    pub fn symbol(self, record: &Record) -> &[u8] {
+        let name = &record[self.crc_size()..];
+        let start = name.iter().take_while(|&&byte| byte == 0).count();
+        let end = name.iter().rposition(|&byte| byte != 0);
+        &name[start..end.map_or(start, |end| end + 1)]
     }
 
-    /// Why a record may be missing from a model, if it looks like one of another layout.
-    #[must_use]
-    pub fn hint(&self, missing: &Record, model: &[Record]) -> Option<&'static str> {
-        let wide = |record: &Record| self.crc_size == 4 && record[4] == 0;
-        if self.crc_size == 4 && self.crc(missing) == 0 {
-            Some("a CRC of 0, as in a 64-bit big-endian module: try --target elf64-big")
-        } else if wide(missing) && !model.first().is_some_and(wide) {
-            Some("the symbols begin with NULs, as in a 64-bit module: try --target elf64-little")
-        } else {
-            None
-        }
+    /// Whether modpost could have written this record: a CRC of 32 bits, a name without blanks,
+    /// and after it nothing but NULs, at least one.
+    pub fn fits(self, record: &Record) -> bool {
+        self.crc(record) <= u32::MAX.into()
+            && record[self.crc_size()] != 0
+            && record[RECORD_SIZE - 1] == 0
+            && self.symbol(record).iter().all(u8::is_ascii_graphic)
+    }
+
+    /// Whether tables of another layout come out right, too. Little-endian 64-bit ones do in the
+    /// 32-bit layouts: the upper half of the CRC is 0 and rides in the name.
+    pub fn serves(self, other: Self) -> bool {
+        self == other || self.0 < 2 && other == Self(2)
     }
 
     /// Whether two records are of one symbol: each byte of the name field counts.
-    #[must_use]
-    pub fn same_symbol(&self, a: &Record, b: &Record) -> bool {
-        let chunk = |from: usize| a[from..from + 16] == b[from..from + 16];
-        chunk(if self.crc_size == 4 { 4 } else { 8 }) && chunk(16) && chunk(32) && chunk(48)
+    pub fn same_symbol(self, a: &Record, b: &Record) -> bool {
+        (self.0 > 1 || a[4..8] == b[4..8]) && a[8..] == b[8..]
     }
+}
 
-    /// A record as words of 4 bytes, those of the CRC as 0.
-    #[must_use]
-    pub fn words(&self, record: &Record) -> [u32; RECORD_SIZE / 4] {
-        let mut words = [0; RECORD_SIZE / 4];
-        LittleEndian::read_u32_into(record, &mut words);
-        words[0] = 0;
-        if self.crc_size == 8 {
-            words[1] = 0;
-        }
-        words
-    }
+/// A hash of a record, multilinear over words of 4 bytes: with random keys, two symbols collide
+/// with a chance of 2^-32 (Lemire and Kaser, Strongly universal string hashing is fast, 2014).
+pub fn hash(record: &Record, keys: &[u64; WORDS]) -> u32 {
+    let words = record.chunks_exact(4).map(LittleEndian::read_u32);
+    let products = words
+        .zip(keys)
+        .map(|(word, key)| key.wrapping_mul(word.into()));
+    (products.fold(0, u64::wrapping_add) >> 32) as u32
 }

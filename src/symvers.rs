@@ -1,74 +1,69 @@
-//! A model as text: `Module.symvers` (the kernel's Documentation/kbuild/modules.rst), or what
-//! `modprobe --show-modversions` prints. A line is a CRC in hex, a symbol, and what may follow.
+//! Text as a source of records: `Module.symvers` (the kernel's Documentation/kbuild/modules.rst),
+//! or what `modprobe --dump-modversions` prints. A line is a CRC in hex, a symbol, and what may
+//! follow.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{Error, Read, Result};
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr_iter, memchr3};
 
-use crate::messages::Failure;
-use crate::model::Model;
-use crate::record::{Layout, RECORD_SIZE, Record};
+use crate::record::{Layout, Record};
+use crate::table::Kind;
 
-/// Bytes of a line that are looked at: both columns, unless the symbol is too long by far.
-const LINE_SIZE: u64 = 4096;
-
-/// Adds the symbols of a text to a model. `name` is for messages.
+/// Hands each record of the text to `add`, in this layout. Returns what the text is; it is empty
+/// if it has no record.
 ///
 /// # Errors
-/// A line that cannot be read, with its number; a failed read; memory that ran out.
+/// A failed read, a line that is wrong, an error of `add`.
 pub fn read(
-    model: &mut Model,
+    mut reader: impl Read,
     layout: Layout,
-    source: impl Read,
-    name: &str,
-) -> Result<(), Failure> {
-    let failure = |error: io::Error| Failure::io("model", name, error);
-    let mut source = BufReader::new(source);
-    let mut line = Vec::new();
-    let mut number = 0_u64;
-    loop {
-        line.clear();
-        let mut start = (&mut source).take(LINE_SIZE);
-        start.read_until(b'\n', &mut line).map_err(failure)?;
-        match line.last() {
-            None => return Ok(()),
-            Some(b'\n') => {}
-            // A symbol that is cut here must not pass for another one: make it too long.
-            Some(_) => match source.skip_until(b'\n').map_err(failure)? {
-                0 => {}
-                _ => line.extend([b'x'; RECORD_SIZE]),
-            },
-        }
-        number += 1;
-        let entry = entry(layout, &line)
-            .map_err(|why| Failure::new("model", name, format_args!("line {number}: {why}")))?;
-        model.add(entry.as_slice()).map_err(failure)?;
+    mut add: impl FnMut(&Record) -> Result<()>,
+) -> Result<Kind> {
+    let mut text = Vec::new();
+    reader.read_to_end(&mut text)?;
+    let kind = Kind::of(&text, layout);
+    if !matches!(kind, Kind::Text | Kind::Unknown) {
+        return Ok(kind);
     }
+    let (mut kind, mut start) = (Kind::Empty, 0);
+    for (number, end) in memchr_iter(b'\n', &text).chain([text.len()]).enumerate() {
+        let wrong = |why| Error::other(format!("line {}: {why}", number + 1));
+        if let Some(record) = record(text[start..end].trim_ascii(), layout).map_err(wrong)? {
+            add(&record)?;
+            kind = Kind::Text;
+        }
+        start = end + 1;
+    }
+    Ok(kind)
 }
 
 /// The record that a line stands for, if it does for one.
-fn entry(layout: Layout, line: &[u8]) -> Result<Option<Record>, &'static str> {
-    let line = line.trim_ascii();
+fn record(line: &[u8], layout: Layout) -> std::result::Result<Option<Record>, &'static str> {
     if line.is_empty() || line[0] == b'#' {
         return Ok(None);
     }
-    let (crc, rest) = column(line);
-    let (symbol, _) = column(rest.trim_ascii_start());
-    let digits = crc.strip_prefix(b"0x").or(crc.strip_prefix(b"0X"));
-    let digits = digits.unwrap_or(crc);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err("does not begin with a CRC in hex; is it text?");
-    }
-    let digits = std::str::from_utf8(digits).unwrap_or_default();
-    let crc = u32::from_str_radix(digits, 16).map_err(|_| "a CRC of more than 32 bits")?;
-    if symbol.is_empty() || memchr(0, symbol).is_some() {
+    let (digits, rest) = column(line);
+    let (symbol, rest) = column(rest);
+    let crc = hex(digits).ok_or("does not begin with a CRC of 32 bits in hex")?;
+    if symbol.is_empty() || rest.starts_with(b"\0") {
         return Err("no symbol after the CRC");
     }
     // A CRC of 0 is that of a symbol without a version.
     Ok(layout.record(crc, symbol).filter(|_| crc != 0))
 }
 
-/// Splits a text after its first column.
+/// The first column of a text, up to a blank or a NUL, and what follows.
 fn column(text: &[u8]) -> (&[u8], &[u8]) {
-    text.split_at(memchr2(b'\t', b' ', text).unwrap_or(text.len()))
+    let text = text.trim_ascii_start();
+    text.split_at(memchr3(b'\t', b' ', 0, text).unwrap_or(text.len()))
+}
+
+/// The value of hex digits, with `0x` before them or not.
+fn hex(digits: &[u8]) -> Option<u32> {
+    let prefix = digits.starts_with(b"0x") || digits.starts_with(b"0X");
+    let digits = if prefix { &digits[2..] } else { digits };
+    let value = digits.iter().try_fold(0_u32, |value, digit| {
+        Some(value.checked_mul(16)? | char::from(*digit).to_digit(16)?)
+    });
+    value.filter(|_| !digits.is_empty())
 }

@@ -1,55 +1,62 @@
-//! A `__versions` table as a stream: whole records, however its bytes arrive.
+//! A raw `__versions` table as a source of records, however its bytes arrive; and what else a file
+//! can be, as its first bytes tell.
 
 use std::io::{self, ErrorKind, Read};
 
-use crate::messages::Messages;
 use crate::record::{Layout, RECORD_SIZE, Record};
 
 /// Records in one read: 64 KiB, what a pipe holds (pipe(7)).
 const RECORDS: usize = 1024;
 
-/// Reads a raw table from `source`, a buffer of records at a time.
+/// A reader, and a buffer of whole records.
 pub struct Table<R> {
-    layout: Layout,
-    source: R,
+    reader: R,
     buffer: Vec<Record>,
-    /// Bytes in the buffer.
+    /// Bytes in the buffer. The whole records in it were handed out by the last call.
     filled: usize,
-    /// Records that the last call handed out.
-    taken: usize,
-    /// Records handed out in all.
-    pub count: u64,
-    /// Why the table cannot be one, by its first bytes.
-    misfit: Option<&'static str>,
+    /// The first bytes of all, those of one record at most.
+    start: Vec<u8>,
+}
+
+/// Hands each record of a table to `add`. Returns what was read, if a table of this layout is wanted.
+///
+/// # Errors
+/// A failed read, an error of `add`.
+pub fn read(
+    reader: impl Read,
+    layout: Layout,
+    mut add: impl FnMut(&Record) -> io::Result<()>,
+) -> io::Result<Kind> {
+    let mut table = Table::new(reader);
+    while let Some(records) = table.read()? {
+        records.iter().try_for_each(&mut add)?;
+    }
+    Ok(table.kind(layout))
 }
 
 impl<R: Read> Table<R> {
-    /// Reads from the place where `source` stands.
-    pub fn new(layout: Layout, source: R) -> Self {
-        let buffer = vec![[0; RECORD_SIZE]; RECORDS];
+    /// Reads from the place where `reader` stands.
+    pub fn new(reader: R) -> Self {
         Self {
-            layout,
-            source,
-            buffer,
+            reader,
+            buffer: vec![[0; RECORD_SIZE]; RECORDS],
             filled: 0,
-            taken: 0,
-            count: 0,
-            misfit: None,
+            start: Vec::new(),
         }
     }
 
     /// The next whole records, at least one; none at the end.
     ///
     /// # Errors
-    /// A failed read, except inside a record: there it ends the table in silence, as fread(3)
-    /// under a Python 2 `file.read(64)` does.
+    /// A failed read. One that fails inside a record ends the table in silence, as fread(3) does
+    /// under a Python 2 `file.read(64)`.
     pub fn read(&mut self) -> io::Result<Option<&mut [Record]>> {
-        let rest = self.taken * RECORD_SIZE..self.filled;
-        self.filled = rest.len();
         let bytes = self.buffer.as_flattened_mut();
-        bytes.copy_within(rest, 0);
+        let rest = self.filled % RECORD_SIZE;
+        bytes.copy_within(self.filled - rest..self.filled, 0);
+        self.filled = rest;
         while self.filled < RECORD_SIZE {
-            match self.source.read(&mut bytes[self.filled..]) {
+            match self.reader.read(&mut bytes[self.filled..]) {
                 Ok(0) => break,
                 Ok(size) => self.filled += size,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -57,44 +64,58 @@ impl<R: Read> Table<R> {
                 Err(_) => break,
             }
         }
-        if self.count == 0 {
-            self.misfit = misfit(self.layout, &bytes[..self.filled]);
+        if self.start.is_empty() {
+            self.start.extend(&bytes[..self.filled.min(RECORD_SIZE)]);
         }
-        self.taken = self.filled / RECORD_SIZE;
-        self.count += self.taken as u64;
-        Ok((self.taken > 0).then_some(&mut self.buffer[..self.taken]))
+        let whole = self.filled / RECORD_SIZE;
+        Ok((whole > 0).then_some(&mut self.buffer[..whole]))
     }
 
-    /// Says what is wrong with a table that was read to its end.
-    pub fn check(&self, what: &'static str, name: &str, messages: &mut Messages) {
-        match self.filled {
-            _ if self.misfit.is_some() => {}
-            0 if self.count == 0 => messages.complain(what, name, "empty"),
-            0 => {}
-            rest => {
-                let reason = format!(
-                    "ends inside a record, {rest} bytes are left over: cut short, or records of \
-                     variable length, as in some Ubuntu kernels"
-                );
-                messages.complain(what, name, reason);
-            }
-        }
-        if let Some(misfit) = self.misfit {
-            messages.complain(what, name, misfit);
+    /// What was read, after its end, if a table of this layout is wanted.
+    pub fn kind(&self, layout: Layout) -> Kind {
+        match Kind::of(&self.start, layout) {
+            Kind::Table(_) | Kind::Unknown if self.filled > 0 => Kind::Cut(self.filled),
+            kind => kind,
         }
     }
 }
 
-/// What is wrong with a table, if its first bytes tell.
-fn misfit(layout: Layout, start: &[u8]) -> Option<&'static str> {
-    let first = start.first_chunk::<RECORD_SIZE>();
-    if start.starts_with(b"\x7fELF") {
-        Some("a whole module: dump its __versions section first, with objcopy")
-    } else if start.starts_with(b"0x") && start.contains(&b'\t') {
-        Some("looks like text: a model that is text needs --symvers")
-    } else if first.is_some_and(|record| layout.crc(record) > u32::MAX.into()) {
-        Some("a CRC of more than 32 bits: is it of another --target?")
-    } else {
-        None
+/// Kinds of files that people give.
+pub enum Kind {
+    /// No byte at all.
+    Empty,
+    /// A table, as modpost writes it.
+    Table(Layout),
+    /// An ELF file.
+    Module,
+    /// Compressed, by this program.
+    Compressed(&'static str),
+    /// Text.
+    Text,
+    /// A table, or anything else, with so many bytes after the last whole record.
+    Cut(usize),
+    /// Anything else.
+    Unknown,
+}
+
+impl Kind {
+    /// Looks at the first 64 bytes, or at all if there are fewer. If modpost could have written
+    /// them they are a table, of the `expected` layout if they fit, whatever the CRC looks like.
+    pub fn of(start: &[u8], expected: Layout) -> Self {
+        let start = &start[..start.len().min(RECORD_SIZE)];
+        let text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+        let fits = |layout: &Layout| start.first_chunk().is_some_and(|first| layout.fits(first));
+        if let Some(layout) = [expected].into_iter().chain((0..4).map(Layout)).find(fits) {
+            return Self::Table(layout);
+        }
+        match start {
+            [] => Self::Empty,
+            [0x7f, b'E', b'L', b'F', ..] => Self::Module,
+            [0x1f, 0x8b, ..] => Self::Compressed("gzip"),
+            [0xfd, b'7', b'z', b'X', b'Z', ..] => Self::Compressed("xz"),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Compressed("zstd"),
+            _ if start.iter().all(text) => Self::Text,
+            _ => Self::Unknown,
+        }
     }
 }

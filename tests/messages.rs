@@ -2,360 +2,520 @@
 
 mod common;
 
-use common::{bash, binary, record, run, table, testdata, write};
+use common::{
+    bash, check, check_in, has, has_command, has_own_program, program, read, record, run, scratch,
+    table, testdata, wide, write,
+};
 
-/// A folder with a model of `printk` and `kfree`, and an input of `printk`.
-fn scratch() -> tempfile::TempDir {
-    let scratch = tempfile::tempdir().unwrap();
-    write(
-        scratch.path().join("model"),
-        table(&[(0x11, "printk"), (0x22, "kfree")]),
-    );
-    write(scratch.path().join("input"), table(&[(1, "printk")]));
-    scratch
-}
-
-/// Runs `"$@" model <input` with other contents.
-fn say(model: &[u8], input: &[u8]) -> (i32, Vec<u8>, String) {
-    let scratch = scratch();
-    write(scratch.path().join("model"), model);
-    write(scratch.path().join("input"), input);
-    run(r#""$@" model <input"#, scratch.path())
+/// Runs a line with no output; the message is all that it says, and the status is 1.
+fn fails(line: &str, message: &str) {
+    check(line, 1, b"", &format!("update_versions: {message}\n"));
 }
 
 #[test]
 fn is_silent_when_all_is_well() {
-    let (status, _, stderr) = run(r#""$@" model <input"#, scratch().path());
-    assert_eq!((status, stderr.as_str()), (0, ""));
+    check("@ model <input >new", 0, b"", "");
 }
 
 #[test]
 fn gives_the_reason_of_the_system() {
     for (line, message) in [
         (
-            r#""$@" nosuch <input"#,
+            "@ nosuch <input",
             "model: nosuch: No such file or directory",
         ),
-        (r#""$@" '' <input"#, "model: : No such file or directory"),
-        (r#""$@" / <input"#, "model: /: Is a directory"),
-        (r#""$@" model/ <input"#, "model: model/: Not a directory"),
-        (r#""$@" model </"#, "input: <stdin>: Is a directory"),
-        (r#""$@" model 0>new"#, "input: <stdin>: Bad file descriptor"),
+        ("@ '' <input", "model: : No such file or directory"),
+        ("@ / <input", "model: /: Is a directory"),
+        ("@ model/ <input", "model: model/: Not a directory"),
+        ("@ model </", "input: <stdin>: Is a directory"),
+        ("@ model 0>new", "input: <stdin>: Bad file descriptor"),
         (
-            r#""$@" model <input >/dev/full"#,
-            "output: <stdout>: No space left on device",
-        ),
-        (
-            r#""$@" model <input >&-"#,
+            "@ model <input >&-",
             "output: <stdout>: Bad file descriptor",
         ),
-        (
-            r#""$@" --help >/dev/full"#,
-            "output: <stdout>: No space left on device",
-        ),
+        ("@ </", "input: <stdin>: Is a directory"),
     ] {
-        let (status, stdout, stderr) = run(line, scratch().path());
-        assert_eq!(stderr, format!("update_versions: {message}\n"), "{line}");
-        assert_eq!((status, stdout.len()), (1, 0), "{line}");
+        fails(line, message);
+    }
+    let full = "output: <stdout>: No space left on device";
+    for line in ["@ model <input", "@ --strict model <input", "@ --help", "@"] {
+        fails(&format!("{line} >/dev/full"), full);
+    }
+    // A descriptor cannot be duplicated, but is not closed.
+    if has_own_program() {
+        let line = "(exec <input >&-; ulimit -n 3; exec @ model)";
+        fails(line, "input: <stdin>: Invalid argument");
     }
 }
 
 #[test]
 fn names_an_option_that_is_wrong() {
     for (line, message) in [
+        ("@ --bogus model", "invalid option '--bogus'"),
+        ("@ model -x", "invalid option '-x'"),
         (
-            r#""$@" --bogus model <input"#,
-            "arguments: invalid option '--bogus': see update_versions --help",
+            "@ --strict=yes model",
+            "unexpected argument for option '--strict': \"yes\"",
         ),
-        (
-            r#""$@" model -x <input"#,
-            "arguments: invalid option '-x': see update_versions --help",
-        ),
-        (
-            r#""$@" --strict=yes model <input"#,
-            "arguments: unexpected argument for option '--strict': \"yes\": see update_versions --help",
-        ),
-        (
-            r#""$@" model -F <input"#,
-            "arguments: missing argument for option '-F': see update_versions --help",
-        ),
-        (
-            r#""$@" -F elf32-littlearm model <input"#,
-            "target: elf32-littlearm: unknown; there are elf32-little, elf32-big, elf64-little, elf64-big",
-        ),
+        ("@ model -F", "missing argument for option '-F'"),
+        (r"@ $'--\e[31m' model", r"invalid option '--\u{1b}[31m'"),
     ] {
-        let (status, stdout, stderr) = run(line, scratch().path());
-        assert_eq!(stderr, format!("update_versions: {message}\n"), "{line}");
-        assert_eq!((status, stdout.len()), (1, 0), "{line}");
+        fails(
+            line,
+            &format!("arguments: {message}: see update_versions --help"),
+        );
+    }
+    fails(
+        r"@ -F $'elf\n' model",
+        r"target: elf\n: unknown; there are elf32-little, elf32-big, elf64-little, elf64-big",
+    );
+}
+
+#[test]
+fn wants_a_model() {
+    let need = b"Need an argument: <model-file>\n";
+    let stderr = "update_versions: arguments: no <model-file>: see update_versions --help\n";
+    for line in ["@", "@ --", "@ -v", "@ 0>new"] {
+        check(line, 1, need, stderr);
     }
 }
 
 #[test]
 fn knows_options_from_models() {
-    let scratch = scratch();
-    let folder = scratch.path();
-    write(folder.join("-x"), table(&[(0x77, "printk")]));
-    for line in [
-        r#""$@" ./-x <input"#,
-        r#""$@" -- -x <input"#,
-        r#""$@" -- -x -y <input"#,
-    ] {
-        assert_eq!(run(line, folder).1, table(&[(0x77, "printk")]), "{line}");
+    for line in ["@ ./-x <input", "@ -- -x <input", "@ -- -x -y <input"] {
+        let line = format!("cp model ./-x; {line} 2>/dev/null");
+        check(&line, 0, &table(&[(0x22, "kfree"), (0x11, "printk")]), "");
     }
-    let (status, stdout, stderr) = run(r#""$@" --"#, folder);
-    assert_eq!(
-        (status, stdout.as_slice()),
-        (1, &b"Need an argument: <model-file>\n"[..])
-    );
-    assert_eq!(
-        stderr,
-        "update_versions: arguments: no <model-file>: see update_versions --help\n"
-    );
 }
 
 #[test]
 fn answers_help_and_version() {
-    for line in [r#""$@" -h"#, r#""$@" --help"#, r#""$@" nosuch -h </"#] {
-        let (status, stdout, stderr) = run(line, scratch().path());
-        assert_eq!((status, stderr.as_str()), (0, ""), "{line}");
-        assert!(stdout.starts_with(b"Usage: update_versions "), "{line}");
+    let help = update_versions::args::HELP;
+    assert!(help.starts_with("Usage: update_versions ") && help.contains("objcopy"));
+    assert!(help.ends_with("See update_versions(1).\n"));
+    for line in ["@ -h", "@ --help", "@ nosuch -h --bogus </"] {
+        check(line, 0, help.as_bytes(), "");
     }
-    for line in [r#""$@" -V"#, r#""$@" --version"#] {
-        let (status, stdout, _) = run(line, scratch().path());
-        let version = concat!("update_versions ", env!("CARGO_PKG_VERSION"), "\n");
-        assert_eq!(
-            (status, stdout.as_slice()),
-            (0, version.as_bytes()),
-            "{line}"
+    let version = concat!("update_versions ", env!("CARGO_PKG_VERSION"), "\n");
+    for line in ["@ -V", "@ --version"] {
+        check(line, 0, version.as_bytes(), "");
+    }
+}
+
+/// A folder with files that people take for a table or a text, beside those of a scratch folder.
+fn mistakes() -> tempfile::TempDir {
+    let scratch = scratch();
+    let file = |name: &str, bytes: &[u8]| write(scratch.path().join(name), bytes);
+    let rest = [7; 4000];
+    file("m.ko", &[b"\x7fELF\x01\x01\x01".as_slice(), &rest].concat());
+    file("m.gz", &[b"\x1f\x8b\x08\0".as_slice(), &rest].concat());
+    file("m.xz", &[b"\xfd7zXZ\0".as_slice(), &rest].concat());
+    file("m.zst", &[b"\x28\xb5\x2f\xfd".as_slice(), &rest].concat());
+    file("zero", b"0x00000000\tprintk\n0x00000000\tkfree\n");
+    for (name, real) in [
+        ("arm", "6.1.0-47-armmp/mii.versions"),
+        ("arm64", "6.1.0-47-arm64/mii.versions"),
+        ("s390x", "6.1.0-47-s390x/mii.versions"),
+        ("other", "6.1.0-50-armmp/crc-itu-t.versions"),
+        ("symvers", "6.1.0-50-armmp/Module.symvers"),
+    ] {
+        file(name, &read(testdata(real)));
+    }
+    scratch
+}
+
+const MODULE: &str = "a whole module; dump its section first: arm-linux-gnueabi-objcopy MODULE \
+                      /dev/null --dump-section __versions=TABLE";
+
+#[test]
+fn tells_the_cause_first_and_alone() {
+    let text = "text, not a table; a model that is text needs --symvers";
+    let no_crc = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
+    let apart = |its, model| {
+        format!("seems {its}, but the model {model}; they must be of one machine, --target {its}")
+    };
+    let (arm, arm64, s390x) = ("elf32-little", "elf64-little", "elf64-big");
+    for (arguments, what, reason) in [
+        ("m.ko <input", "model: m.ko", MODULE),
+        ("model <m.ko", "input: <stdin>", MODULE),
+        (
+            "--symvers m.ko <input",
+            "model: m.ko",
+            &format!("{MODULE}, and leave out --symvers"),
+        ),
+        (
+            "m.xz <input",
+            "model: m.xz",
+            "compressed with xz; unpack it first",
+        ),
+        (
+            "m.zst <input",
+            "model: m.zst",
+            "compressed with zstd; unpack it first",
+        ),
+        (
+            "model <m.gz",
+            "input: <stdin>",
+            "compressed with gzip; unpack it first",
+        ),
+        (
+            "--symvers m.gz <input",
+            "model: m.gz",
+            "compressed with gzip; unpack it first",
+        ),
+        ("symvers <input", "model: symvers", text),
+        ("model <symvers", "input: <stdin>", text),
+        (
+            "--symvers arm <input",
+            "model: arm",
+            "a table, not text; leave out --symvers",
+        ),
+        (
+            "--symvers s390x <input",
+            "model: s390x",
+            "a table, not text; leave out --symvers",
+        ),
+        (
+            "--symvers symvers <arm64",
+            "input: <stdin>",
+            "seems elf64-little; try --target elf64-little",
+        ),
+        ("--symvers zero <input", "model: zero", no_crc),
+        ("--symvers empty <input", "model: empty", no_crc),
+        (
+            "empty <input",
+            "model: empty",
+            "empty; does its module have a __versions section?",
+        ),
+        ("arm64 <arm", "input: <stdin>", &apart(arm, arm64)),
+        ("arm <arm64", "input: <stdin>", &apart(arm64, arm)),
+        ("arm <s390x", "input: <stdin>", &apart(s390x, arm)),
+        (
+            "-F elf64-little arm64 <arm",
+            "input: <stdin>",
+            &apart(arm, arm64),
+        ),
+        (
+            "other <input",
+            "input: <stdin>",
+            "none of its 2 symbols is in the model; another kernel, or the wrong module?",
+        ),
+    ] {
+        let scratch = mistakes();
+        let check = |options, status, what| {
+            let message = format!("update_versions: {what}: {reason}\n");
+            let line =
+                format!("@ {options} {arguments} >new; s=$?; [ $s = 0 ] || cat new; exit $s");
+            check_in(scratch.path(), &line, status, b"", &message);
+        };
+        for options in ["", "--strict", "--strict -k"] {
+            check(options, 1, what);
+        }
+        match what.split_once(": ").unwrap() {
+            ("model", _) if arguments.starts_with("--symvers") => check("-k", 1, what),
+            (_, name) => check("-k", 0, &format!("warning: {name}")),
+        }
+    }
+}
+
+/// What the script would do without a word is a warning, and in a strict run an error.
+#[test]
+fn warns_of_what_goes_well_and_is_wrong() {
+    let cut = "ends inside a record, 36 bytes too many; cut short, or of variable length, as in \
+               some Ubuntu kernels";
+    let empty = "empty; does its module have a __versions section?";
+    for (line, what, reason) in [
+        ("@ model <empty", "input: <stdin>", empty),
+        ("@ empty <empty", "model: empty", empty),
+        (
+            "{ cat input; head -c 36 input; } | @ model",
+            "input: <stdin>",
+            cut,
+        ),
+        ("head -c 36 input | @ model", "input: <stdin>", cut),
+        (
+            "{ cat model; head -c 36 model; } >m; @ m <input",
+            "model: m",
+            cut,
+        ),
+        (
+            "cat model model input input >m; @ m <input",
+            "model: m",
+            "gives kfree two CRCs; tables of different kernels?",
+        ),
+        // The script finds each CRC of a 64-bit big-endian table only if it does not change.
+        (
+            "@ s390x <s390x",
+            "model: s390x",
+            "seems elf64-big; try --target elf64-big",
+        ),
+        (
+            "@ -F elf64-big arm64 <arm64",
+            "model: arm64",
+            "seems elf64-little; try --target elf64-little",
+        ),
+        (
+            "@ model <input 1<>input",
+            "output: <stdout>",
+            "the same file as standard input; write to a new one",
+        ),
+    ] {
+        let scratch = mistakes();
+        let warning = format!(
+            "update_versions: warning: {}: {reason}\n",
+            &what[what.find(' ').unwrap() + 1..]
+        );
+        check_in(scratch.path(), &format!("({line}) >new"), 0, b"", &warning);
+        let error = format!("update_versions: {what}: {reason}\n");
+        check_in(
+            mistakes().path(),
+            &line.replace('@', "@ --strict"),
+            1,
+            b"",
+            &error,
+        );
+    }
+    check("cat model model >m; @ --strict m <input >new", 0, b"", "");
+}
+
+/// A file that is read and written at once grows without end, if it is long enough.
+#[test]
+fn does_not_write_the_file_that_it_reads() {
+    let same = "output: <stdout>: the same file as standard input; write to a new one";
+    for line in [
+        "@ --strict model <long >>long",
+        "@ --strict model <long >long",
+    ] {
+        fails(line, same);
+    }
+    let files = "@ --strict model <input >new; ln new link; @ --strict model <new >link; cat new";
+    check(files, 0, b"", &format!("update_versions: {same}\n"));
+    for line in [
+        "@ --strict model </dev/null >/dev/null",
+        "@ --strict model <input >new",
+    ] {
+        let (_, _, stderr) = run(&line.replace('@', r#""$@""#), scratch().path());
+        assert!(!stderr.contains("same file"), "{stderr}");
+    }
+}
+
+#[test]
+fn knows_a_terminal() {
+    if !has_command("script") {
+        return;
+    }
+    let waits = "hint: <stdin>: a terminal, waiting for a table; or add <old.versions";
+    let binary = "output: <stdout>: a terminal, but a table is binary; add >new.versions";
+    for (line, status, said) in [
+        ("@ model 2>said", 0, waits),
+        ("@ --strict model <input 2>said", 1, binary),
+    ] {
+        let line = format!(
+            "printf '%q ' @ >run; script -qec \"$(cat run) {}\" /dev/null <empty >new; s=$?; \
+             head -1 said; exit $s",
+            line.replace("@ ", ""),
+        );
+        check(
+            &line,
+            status,
+            format!("update_versions: {said}\n").as_bytes(),
+            "",
         );
     }
 }
 
 #[test]
 fn tells_of_ignored_arguments() {
-    for (arguments, count) in [("a", 1), ("a b", 2)] {
-        let line = format!(r#""$@" model {arguments} <input"#);
-        let (status, _, stderr) = run(&line, scratch().path());
-        assert_eq!(status, 0);
-        let expected = format!("{count} arguments after the model: ignored\n");
-        assert_eq!(stderr, format!("update_versions: warning: {expected}"));
+    for (arguments, name, count) in [("a", "a", "1 argument"), ("'\\' b", r"\\", "2 arguments")] {
+        let says = "after the model, ignored; the input is standard input";
+        let warning = format!("update_versions: warning: {name}: {count} {says}: <{name}\n");
+        check(
+            &format!("@ model {arguments} <input >new"),
+            0,
+            b"",
+            &warning,
+        );
     }
 }
 
 #[test]
-fn lists_the_missing_symbols_of_the_whole_input() {
-    let line = format!(
-        r#""$@" '{}' <'{}'"#,
-        testdata("6.1.0-50-armmp/qrtr.versions").display(),
-        testdata("6.1.0-47-armmp/qrtr.versions").display(),
-    );
-    let (status, stdout, stderr) = run(&line, scratch().path());
-    assert_eq!((status, stdout.len()), (1, 3200));
-    assert_eq!(
-        stderr,
-        "update_versions: symbol: radix_tree_delete: not in the model\n\
-         update_versions: symbol: radix_tree_iter_resume: not in the model\n\
-         update_versions: output: <stdout>: 2 of 113 records are not in the model: \
-         written up to the first of them\n"
-    );
-}
-
-#[test]
-fn names_twenty_missing_symbols_each_once() {
-    let symbols = |range: std::ops::Range<u32>| -> Vec<u8> {
-        range
-            .flat_map(|number| record(number + 1, format!("symbol_{number}")))
-            .collect()
-    };
-    let (_, _, twenty) = say(b"", &[symbols(0..20), symbols(0..20)].concat());
-    assert_eq!(
-        twenty.matches("update_versions: symbol: symbol_").count(),
-        20
-    );
-    assert!(!twenty.contains("more"), "{twenty}");
-    let (_, _, more) = say(b"", &symbols(0..2345));
-    assert_eq!(more.matches("update_versions: symbol: symbol_").count(), 20);
-    assert!(
-        more.contains("update_versions: symbol: and 2325 more: not in the model\n"),
-        "{more}"
-    );
-    assert!(
-        more.contains(": 2345 of 2345 records are not in the model"),
-        "{more}"
-    );
-}
-
-#[test]
-fn warns_of_what_the_script_drops_in_silence() {
-    let printk = record(1, "printk");
-    let cut = "ends inside a record, 36 bytes are left over: cut short, or records of variable \
-               length, as in some Ubuntu kernels";
-    let cut_record = [&printk, &printk[..36]].concat();
-    let (other, kfree) = (
-        record(2, "printk"),
-        [record(1, "kfree"), record(2, "kfree")].concat(),
-    );
-    for (model, input, message) in [
-        (&printk[..], &b""[..], "<stdin>: empty".to_owned()),
+fn names_missing_symbols_and_what_to_do() {
+    let line = "@ 6.1.0-50-armmp/qrtr.versions <6.1.0-47-armmp/qrtr.versions | wc -c";
+    let symbols = "update_versions: symbol: radix_tree_delete: not in the model\n\
+                   update_versions: symbol: radix_tree_iter_resume: not in the model\n";
+    let missing = "2 of 113 symbols missing from the model";
+    let advice = "join more models, or keep these symbols with -k";
+    for (options, size, end) in [
         (
-            b"",
-            b"",
-            "model: empty\nupdate_versions: warning: <stdin>: empty".to_owned(),
+            "",
+            3200,
+            format!("output: <stdout>: {missing}; written up to the first; {advice}"),
         ),
-        (&printk, &cut_record, format!("<stdin>: {cut}")),
-        (&printk, &cut_record[..36], format!("<stdin>: {cut}")),
-        (&cut_record, &printk, format!("model: {cut}")),
         (
-            &[&printk[..], &other, &other, &kfree].concat(),
-            &printk,
-            "model: 2 of its records change the CRC of a symbol, first that of printk: tables of \
-             different kernels?"
-                .to_owned(),
+            "--strict",
+            0,
+            format!("output: <stdout>: {missing}; nothing written; {advice}"),
         ),
-        (&[&printk[..], &printk].concat(), &printk, String::new()),
+        (
+            "-k",
+            7232,
+            format!("warning: <stdout>: {missing}; kept as they are"),
+        ),
+        (
+            "--strict -k",
+            7232,
+            format!("warning: <stdout>: {missing}; kept as they are"),
+        ),
     ] {
-        let (status, stdout, stderr) = say(model, input);
-        assert_eq!(
-            (status, stdout.len()),
-            (0, input.len() / 64 * 64),
+        let line = line.replace("@", &format!("@ {options}"));
+        let stderr = format!("{symbols}update_versions: {end}\n");
+        check_in(
+            &testdata(""),
+            &line,
+            0,
+            format!("{size}\n").as_bytes(),
+            &stderr,
+        );
+    }
+}
+
+#[test]
+fn names_twenty_missing_symbols() {
+    for (options, count) in [("", 20), ("", 2345), ("-k", 2345)] {
+        let scratch = scratch();
+        let strangers = (0..count).map(|number| record(1, format!("symbol_{number}")));
+        let input = [record(1, "kfree"), strangers.collect::<Vec<_>>().concat()].concat();
+        write(scratch.path().join("input"), input);
+        let (_, _, stderr) = run(&format!(r#""$@" {options} model <input"#), scratch.path());
+        assert_eq!(stderr.matches("symbol: symbol_").count(), 20, "{stderr}");
+        let more = "update_versions: symbol: and 2325 more: not in the model\n";
+        assert_eq!(stderr.contains(more), count > 20, "{stderr}");
+        let total = count + 1;
+        assert!(
+            stderr.contains(&format!(": {count} of {total} symbols missing")),
             "{stderr}"
         );
-        let expected = format!("update_versions: warning: {message}\n");
-        assert_eq!(stderr, if message.is_empty() { "" } else { &expected });
     }
-}
-
-#[test]
-fn hints_at_what_is_wrong() {
-    let printk = record(1, "printk");
-    let module = [&b"\x7fELF"[..], &[1; 60]].concat();
-    let text = b"0x00000001\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n".repeat(3);
-    let arm64 = common::read(testdata("6.1.0-47-arm64/mii.versions"));
-    let s390x = common::read(testdata("6.1.0-47-s390x/mii.versions"));
-    for (model, input, hint) in [
-        (
-            &module,
-            &printk,
-            "warning: model: a whole module: dump its __versions section first",
-        ),
-        (
-            &printk,
-            &module,
-            "warning: <stdin>: a whole module: dump its __versions section first",
-        ),
-        (
-            &text,
-            &printk,
-            "warning: model: looks like text: a model that is text needs --symvers",
-        ),
-        (
-            &text[..42].to_vec(),
-            &printk,
-            "warning: model: looks like text",
-        ),
-        (
-            &printk,
-            &arm64,
-            "hint: <stdin>: the symbols begin with NULs, as in a 64-bit module",
-        ),
-        (
-            &printk,
-            &s390x,
-            "hint: <stdin>: a CRC of 0, as in a 64-bit big-endian module",
-        ),
-    ] {
-        let (status, _, stderr) = say(model, input);
-        assert_eq!(status, 1);
-        assert!(!stderr.contains("ends inside a record"), "{stderr}");
-        assert!(
-            stderr.contains(&format!("update_versions: {hint}")),
-            "{hint}\n{stderr}"
-        );
-    }
-    // A symbol that is missing from a 64-bit model calls for no other layout.
-    let (_, _, stderr) = say(&arm64[64..], &arm64);
-    assert!(!stderr.contains("hint"), "{stderr}");
-    let (_, _, wide) = run(
-        r#"head -c 64 /dev/zero | "$@" -F elf64-big model"#,
-        scratch().path(),
-    );
-    assert!(!wide.contains("hint"), "{wide}");
-    assert!(
-        stderr.contains("symbol: ethtool_convert_legacy_u32_to_link_mode: not"),
-        "{stderr}"
-    );
 }
 
 #[test]
 fn escapes_hostile_names() {
     let scratch = scratch();
     let folder = scratch.path();
-    write(
-        folder.join("input"),
-        record(1, b"\x1b[2Jevil\r\n\x07\xff\\x\x9b1m\0tail"),
-    );
+    let evil = record(1, b"\x1b[2Jevil\r\n\x07\xff\\x\x9b1m\0tail");
+    write(folder.join("input"), [record(1, "kfree"), evil].concat());
     let (status, _, stderr) = run(r#""$@" model <input"#, folder);
-    assert_eq!(status, 1);
-    assert!(
-        stderr.contains(r"symbol: \x1b[2Jevil\r\n\x07\xff\\x\x9b1m\x00tail"),
-        "{stderr}"
-    );
-    let line = r#"name=$'\e[31m\n\u202e\xff\u00e9'; "$@" "$name" <input"#;
-    let (_, _, stderr) = run(line, folder);
-    assert_eq!(
-        stderr,
-        "update_versions: model: \\u{1b}[31m\\n\\u{202e}\u{fffd}\u{e9}: No such file or directory\n"
-    );
-    let (_, _, stderr) = run(r#""$@" $'--\e[31m' model <input"#, folder);
-    assert!(
-        stderr.contains(r"arguments: invalid option '--\u{1b}[31m'"),
-        "{stderr}"
-    );
+    let name = r"update_versions: symbol: \x1b[2Jevil\r\n\x07\xff\\x\x9b1m\x00tail: not in";
+    assert!(status == 1 && stderr.starts_with(name), "{stderr}");
+    // Bytes, since a shell's own characters depend on its locale.
+    for (name, escaped) in [
+        (
+            r"\x1b[31m\n\xe2\x80\xae\xff\xc3\xa9",
+            "\\u{1b}[31m\\n\\u{202e}\u{fffd}\u{e9}",
+        ),
+        (r"a\\n", r"a\\n"),
+    ] {
+        let message = format!("model: {escaped}: No such file or directory");
+        fails(&format!("@ $'{name}' <input"), &message);
+    }
 }
 
 #[test]
 fn survives_random_bytes() {
-    let scratch = scratch();
-    for line in [
-        r#"head -c 1000001 /dev/urandom | "$@" model"#,
-        r#""$@" -v -k model < <(head -c 100001 /dev/urandom)"#,
-        r#"head -c 1000001 /dev/urandom >random; "$@" -v --target elf64-big random <random"#,
-        r#"head -c 1000001 /dev/urandom >random; "$@" --symvers random <input"#,
-        r#"head -c 1000001 /dev/urandom >random; "$@" --strict random <input"#,
+    for options in [
+        "",
+        "-v -k",
+        "-v --target elf64-big",
+        "--symvers",
+        "--strict",
     ] {
-        let output = bash(line, scratch.path(), &[binary()]);
-        assert!(
-            matches!(output.status.code(), Some(0 | 1)),
-            "{line}: {:?}",
-            output.status
+        let scratch = scratch();
+        let line = format!(
+            r#"for i in model input; do head -c 100001 /dev/urandom >$i; done
+            "$@" {options} model <input; s=$?; "$@" {options} input <input || exit $((s + $?))"#
         );
-        let unprintable = |byte: &u8| byte.is_ascii_control() && *byte != b'\n';
-        assert!(!output.stderr.iter().any(unprintable), "{line}");
-        assert!(output.stderr.is_ascii(), "{line}");
+        let output = bash(&line, scratch.path(), &program());
+        let unprintable = |byte: &u8| !byte.is_ascii() || byte.is_ascii_control() && *byte != b'\n';
+        let fine =
+            matches!(output.status.code(), Some(0..3)) && !output.stderr.iter().any(unprintable);
+        if !fine {
+            let (model, input) = (scratch.path().join("model"), scratch.path().join("input"));
+            let folder = scratch.keep();
+            panic!(
+                "{options}: {output:?}\n{}, {} in {}",
+                model.display(),
+                input.display(),
+                folder.display()
+            );
+        }
     }
 }
 
 /// The records of a sparse file are all of one symbol: that is what memory is taken for.
 #[test]
 fn needs_memory_for_distinct_symbols_only() {
-    let scratch = scratch();
-    let line = r#"truncate -s 256M sparse; ulimit -v 30000; "$@" sparse <input"#;
-    let (status, _, stderr) = run(line, scratch.path());
-    assert_eq!(
-        (status, stderr.matches("printk").count()),
-        (1, 1),
-        "{stderr}"
-    );
-    let line = r#"ulimit -v 30000; head -c 256M /dev/zero | "$@" <(head -c 64 /dev/zero) | wc -c"#;
-    assert_eq!(run(line, scratch.path()).1, b"268435456\n");
+    if !has_own_program() {
+        return;
+    }
+    let line = "truncate -s 256M sparse; ulimit -v 30000; @ sparse <input";
+    let reason = "none of its 2 symbols is in the model; another kernel, or the wrong module?";
+    fails(line, &format!("input: <stdin>: {reason}"));
+    let line = "ulimit -v 30000; head -c 256M /dev/zero | @ <(head -c 64 /dev/zero) | wc -c";
+    check(line, 0, b"268435456\n", "");
 }
 
 #[test]
 fn says_so_when_memory_runs_out() {
-    let line = r#"ulimit -v 30000; seq -f '%060.0f123' 1000000 | "$@" /dev/stdin"#;
-    let (status, _, stderr) = run(line, scratch().path());
-    assert_eq!(
-        (status, stderr.as_str()),
-        (1, "update_versions: model: /dev/stdin: out of memory\n")
-    );
+    if has_own_program() {
+        let line = "ulimit -v 30000; seq -f '%060.0f123' 1000000 | @ /dev/stdin";
+        fails(line, "model: /dev/stdin: out of memory");
+    }
+}
+
+/// A kernel before 3.17 has no getrandom(2). The standard library then opens `/dev/urandom` and
+/// keeps it, which would be descriptor 0 if that is closed.
+#[test]
+fn needs_no_system_randomness() {
+    let traced =
+        "strace -f -o trace -e trace=getrandom,open,openat -e inject=getrandom:error=ENOSYS";
+    let works = || {
+        bash(&format!("{traced} true"), scratch().path(), &program())
+            .status
+            .success()
+    };
+    if has_own_program() && has("strace", works()) {
+        let line = format!(
+            "{traced} sh -c 'exec \"$0\" -k model <&-' @ >new && cat new && \
+             grep -q model trace && ! grep random, trace"
+        );
+        let empty = "empty; does its module have a __versions section?";
+        let warning = format!("update_versions: warning: <stdin>: {empty}\n");
+        check(&line, 0, b"", &warning);
+    }
+}
+
+#[test]
+fn takes_any_well_formed_table_for_one() {
+    // The first record of each could be taken for another thing by its CRC alone.
+    for crc in [
+        *b"0x12",
+        *b"\x7fELF",
+        [0x1f, 0x8b, 8, 0],
+        *b"\xfd7zX",
+        *b"\x28\xb5\x2f\xfd",
+        [0; 4],
+        [255; 4],
+    ] {
+        let scratch = scratch();
+        write(
+            scratch.path().join("input"),
+            [wide(&crc, "kfree"), wide(b"\t\t\n\t", "printk")].concat(),
+        );
+        for line in [
+            "@ --strict input <input >new",
+            "@ --strict model <input >new",
+        ] {
+            check_in(scratch.path(), line, 0, b"", "");
+        }
+    }
 }

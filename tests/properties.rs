@@ -1,11 +1,15 @@
 //! Random models and inputs, against the rules written down as plainly as can be.
 
-use std::collections::HashMap;
+mod common;
+
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use update_versions::model::Model;
+use update_versions::record::Layout;
 
 /// Names that like to be each other's neighbours: the same first bytes, nothing but NULs,
 /// newlines, no NUL at all, something after the NUL.
@@ -91,19 +95,27 @@ fn sequence() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
-/// What comes out: the script's own lines, in Rust.
-fn rules(model: &[u8], input: &[u8], keep: bool) -> (u8, Vec<u8>) {
-    let crcs: HashMap<_, _> = model.chunks_exact(64).map(|x| (&x[4..], &x[..4])).collect();
+/// What comes out: the script's own lines, in Rust, for a CRC of `size` bytes. With it, how many
+/// symbols the model has.
+fn rules(model: &[u8], input: &[u8], size: usize, keep: bool) -> (u8, Vec<u8>, usize) {
+    let crcs: HashMap<_, _> = model
+        .chunks_exact(64)
+        .map(|x| (&x[size..], &x[..size]))
+        .collect();
+    let found = input
+        .chunks_exact(64)
+        .filter(|x| crcs.contains_key(&x[size..]))
+        .count();
     let mut output = Vec::new();
     for x in input.chunks_exact(64) {
-        match crcs.get(&x[4..]) {
+        match crcs.get(&x[size..]) {
             Some(crc) => output.extend_from_slice(crc),
-            None if keep => output.extend_from_slice(&x[..4]),
-            None => return (1, output),
+            None if keep => output.extend_from_slice(&x[..size]),
+            None => return (1, output, found),
         }
-        output.extend_from_slice(&x[4..]);
+        output.extend_from_slice(&x[size..]);
     }
-    (0, output)
+    (0, output, found)
 }
 
 /// A stream that gives and takes what it likes, and is interrupted now and then.
@@ -149,15 +161,25 @@ impl Write for Pieces<'_> {
     }
 }
 
-/// Runs the filter with options on a model in a file and an input in pieces.
+/// Runs the filter with options on a model in a file and an input in pieces; returns status,
+/// standard output and standard error.
 fn run(options: &[&str], model: &[u8], input: &[u8], sizes: &[usize]) -> (u8, Vec<u8>, String) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(model).unwrap();
     let args = options.iter().map(Into::into).chain([file.path().into()]);
-    let (mut input, mut output) = (Pieces::new(input, sizes), Pieces::new(b"", sizes));
-    let mut log = Vec::new();
-    let status = update_versions::run(args, &mut input, &mut output, &mut log);
-    (status, output.written, String::from_utf8(log).unwrap())
+    common::bounded("a property", || {
+        let (mut input, mut output) = (Pieces::new(input, sizes), Pieces::new(b"", sizes));
+        let streams = update_versions::Streams {
+            input: &mut input,
+            output: &mut output,
+            input_is_terminal: false,
+            output_is_terminal: false,
+            same_file: false,
+        };
+        let mut stderr = Vec::new();
+        let status = update_versions::run(args.collect(), streams, &mut stderr);
+        (status, output.written, String::from_utf8(stderr).unwrap())
+    })
 }
 
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
@@ -172,42 +194,87 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
         })
 }
 
+/// A target, and the bytes of its CRC.
+fn target() -> impl Strategy<Value = (&'static str, usize)> {
+    select(vec![
+        ("elf32-little", 4),
+        ("elf32-big", 4),
+        ("elf64-little", 8),
+        ("elf64-big", 8),
+    ])
+}
+
+/// A table as modpost writes it: any CRC of 32 bits, and names that are all different.
+fn well_formed(target: &str, symbols: &[(u32, String)]) -> Vec<u8> {
+    let mut names = HashSet::new();
+    let symbols = symbols.iter().filter(|(_, name)| names.insert(name));
+    let records = symbols.map(|(crc, name)| {
+        let crc = u64::from(*crc);
+        match target {
+            "elf32-little" => common::wide(&crc.to_le_bytes()[..4], name),
+            "elf32-big" => common::wide(&crc.to_be_bytes()[4..], name),
+            "elf64-little" => common::wide(&crc.to_le_bytes(), name),
+            _ => common::wide(&crc.to_be_bytes(), name),
+        }
+    });
+    records.collect::<Vec<_>>().concat()
+}
+
+/// What looks like something else by its first bytes.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let start = select(vec![
+        &b"\x7fELF"[..],
+        b"\x1f\x8b",
+        b"\xfd7zXZ",
+        b"0x12 ",
+        b"# 1\n",
+        b"",
+    ]);
+    (start, any::<Vec<u8>>()).prop_map(|(start, rest)| [start, &rest].concat())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn does_what_the_rules_say((model, input) in tables(), sizes in sizes()) {
-        let (status, output, _) = run(&[], &model, &input, &sizes);
-        prop_assert_eq!((status, output), rules(&model, &input, false));
+    fn does_what_the_rules_say((model, input) in tables(), sizes in sizes(), keep: bool, target in target()) {
+        let options = if keep { &["-k", "-F", target.0][..] } else { &["-F", target.0] };
+        let (status, output, _) = run(options, &model, &input, &sizes);
+        let rules = rules(&model, &input, target.1, keep);
+        prop_assert_eq!((status, output), (rules.0, rules.1));
     }
 
     #[test]
     fn foretells_nothing_wrong(model in sequence(), input in sequence(), keep: bool) {
         let options = if keep { &["-k"][..] } else { &[] };
         let (status, output, _) = run(options, &model, &input, &[100_000]);
-        prop_assert_eq!((status, output), rules(&model, &input, keep));
-    }
-
-    #[test]
-    fn keeps_records_as_they_are((model, input) in tables(), sizes in sizes()) {
-        let (status, output, _) = run(&["-k"], &model, &input, &sizes);
-        prop_assert_eq!((status, output), rules(&model, &input, true));
+        let rules = rules(&model, &input, 4, keep);
+        prop_assert_eq!((status, output), (rules.0, rules.1));
     }
 
     #[test]
     fn strict_writes_all_or_nothing((model, input) in tables(), sizes in sizes(), keep: bool) {
         let options = if keep { &["--strict", "-k"][..] } else { &["--strict"] };
         let (status, output, log) = run(options, &model, &input, &sizes);
-        let (mut bad, good) = rules(&model, &input, keep);
+        let (status_of_rules, good, found) = rules(&model, &input, 4, keep);
+        let mut bad = status_of_rules == 1 || found == 0;
         let mut crcs = HashMap::new();
         for x in model.chunks_exact(64) {
-            bad |= u8::from(crcs.insert(&x[4..], &x[..4]).is_some_and(|crc| crc != &x[..4]));
+            bad |= crcs.insert(&x[4..], &x[..4]).is_some_and(|crc| crc != &x[..4]);
         }
         for table in [&model, &input] {
-            bad |= u8::from(table.is_empty() || table.len() % 64 > 0);
+            bad |= table.is_empty() || table.len() % 64 > 0;
         }
-        prop_assert_eq!(status, bad, "{}", log);
-        prop_assert_eq!(output, if bad > 0 { vec![] } else { good });
+        prop_assert_eq!(status, u8::from(bad), "{}", log);
+        prop_assert_eq!(output, if bad { vec![] } else { good });
+    }
+
+    #[test]
+    fn takes_any_well_formed_table(symbols in vec((any::<u32>(), "[!-~]{1,55}"), 1..40), sizes in sizes(), target in target()) {
+        let table = well_formed(target.0, &symbols);
+        let (status, output, log) = run(&["--strict", "-F", target.0], &table, &table, &sizes);
+        prop_assert_eq!((status, log.as_str()), (0, ""));
+        prop_assert!(output == table);
     }
 
     #[test]
@@ -217,8 +284,8 @@ proptest! {
         let pairs = || input.chunks_exact(64).zip(output.chunks_exact(64));
         let changed = pairs().filter(|(old, new)| old != new).count();
         prop_assert_eq!(log.matches(" -> 0x").count(), changed);
-        let kept = log.matches("; kept as it is\n").count();
-        let (total, unchanged) = (input.len() / 64, input.len() / 64 - changed - kept);
+        let (total, found) = (input.len() / 64, rules(&model, &input, 4, true).2);
+        let (unchanged, kept) = (found - changed, total - found);
         let sum = format!("{total} records: {changed} changed, {unchanged} unchanged, {kept} kept\n");
         prop_assert!(log.contains(&sum), "{}\n{}", sum, log);
     }
@@ -236,14 +303,57 @@ proptest! {
             format!("0x{:x}\t{}\tvmlinux\n", u32::from_le_bytes(x[..4].try_into().unwrap()), name.trim_end_matches('\0'))
         }).collect();
         let (status, output, _) = run(&["--symvers"], text.concat().as_bytes(), &input, &sizes);
-        prop_assert_eq!((status, output), rules(&model.concat(), &input, false));
+        let rules = rules(&model.concat(), &input, 4, false);
+        // A text without symbols is an error.
+        prop_assert_eq!((status, output), (rules.0 | u8::from(text.is_empty()), rules.1));
     }
 
     #[test]
-    fn never_panics(model: Vec<u8>, input: Vec<u8>, sizes in sizes(), target in select(vec!["elf32-big", "elf64-little", "elf64-big"]), symvers: bool) {
-        let symvers = if symvers { &["-v", "--symvers", "-F", target][..] } else { &["-v", "-F", target] };
-        let (status, output, log) = run(symvers, &model, &input, &sizes);
+    fn never_panics(model in bytes(), input in bytes(), sizes in sizes(), target in target(), symvers: bool) {
+        let options = if symvers { &["-v", "--symvers", "-F", target.0][..] } else { &["-v", "-F", target.0] };
+        let (status, output, log) = run(options, &model, &input, &sizes);
         prop_assert!(status <= 1 && output.len() <= input.len());
         prop_assert!(log.lines().all(|line| !line.contains(|char: char| char.is_control())));
+    }
+}
+
+/// The index is at most half full and at least a quarter, and few symbols meet others in it,
+/// however alike their names are.
+#[test]
+fn spreads_symbols_over_its_index() {
+    let real = common::read(common::testdata("6.1.0-50-armmp/all.versions"));
+    let real = real.chunks(64).map(<[u8]>::to_vec).collect();
+    let names =
+        |name: fn(usize) -> String| (0..20_000).map(|i| common::record(1, name(i))).collect();
+    let cases: [Vec<Vec<u8>>; 5] = [
+        real,
+        names(|i| format!("symbol_{i}")),
+        names(|i| format!("{i:059}")),
+        names(|i| format!("{i:08}{i:08}{i:08}{i:08}")),
+        names(|i| format!("{:04}{:04}", i % 142, i / 142)),
+    ];
+    for records in cases {
+        let mut model = Model::new(Layout::default());
+        for record in &records {
+            model.add(record.as_slice().try_into().unwrap()).unwrap();
+        }
+        assert_eq!(model.records.len(), records.len());
+        let mut taken = vec![false; (records.len() * 2).next_power_of_two()];
+        let (mut probes, mut last) = (0, 0);
+        for record in &model.records {
+            let mut slot = model.home(record);
+            last = last.max(slot);
+            while taken[slot] {
+                probes += 1;
+                slot = (slot + 1) % taken.len();
+            }
+            taken[slot] = true;
+        }
+        assert!(last > taken.len() / 10 * 9, "{last} of {}", taken.len());
+        assert!(
+            probes < records.len(),
+            "{probes} probes for {} symbols",
+            records.len()
+        );
     }
 }

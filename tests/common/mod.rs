@@ -1,16 +1,135 @@
-//! What the tests share: the program, the script beside it where there is one, a shell.
+//! What the tests share: the program, the script beside it if there is one, a shell.
 
 #![allow(dead_code)] // no test file needs all of it
 
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What one call of a test may take. The longest needs about a second.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The program: the one that `UPDATE_VERSIONS` names, as `make test` does with the release
-/// binary, else the one that cargo built for the tests.
-pub fn binary() -> String {
+/// binary, else the one that cargo built for the tests. Before it, the words of `RUNNER`: an
+/// emulator for a program of another machine.
+pub fn program() -> Vec<String> {
     let built = env!("CARGO_BIN_EXE_update_versions").to_owned();
-    std::env::var("UPDATE_VERSIONS").unwrap_or(built)
+    let binary = std::env::var("UPDATE_VERSIONS").unwrap_or(built);
+    let runner = std::env::var("RUNNER").unwrap_or_default();
+    let words = runner.split_whitespace().map(str::to_owned);
+    words.chain([binary]).collect()
+}
+
+/// The program and, if `UPDATE_VERSIONS_PY` and `PYTHON2` name them, the script.
+pub fn programs() -> Vec<Vec<String>> {
+    let script = std::env::var("UPDATE_VERSIONS_PY");
+    let script = std::env::var("PYTHON2").ok().zip(script.ok());
+    let script = script.map(|(python, script)| vec![python, script]);
+    [program()].into_iter().chain(script).collect()
+}
+
+/// Whether a test can go on that needs this. If not, `make test` tells of it at the end: it
+/// names a file for that in `SKIPPED`. Without one, the test fails.
+pub fn has(need: &str, there: bool) -> bool {
+    if !there {
+        let list = std::env::var("SKIPPED").unwrap_or_else(|_| panic!("this needs {need}"));
+        let mut list = File::options().append(true).open(list).unwrap();
+        writeln!(list, "what needs {need}").unwrap();
+    }
+    there
+}
+
+/// Whether the program runs without an emulator.
+pub fn has_own_program() -> bool {
+    has("a program for this machine", program().len() == 1)
+}
+
+/// Makes a call that may not come to an end.
+pub fn bounded<T: Send>(what: &str, call: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        scope.spawn(move || sender.send(call()));
+        match receiver.recv_timeout(LIMIT) {
+            Err(mpsc::RecvTimeoutError::Timeout) => stop(what),
+            result => result.expect("the call panicked"),
+        }
+    })
+}
+
+/// Ends the whole run, since a thread cannot be ended alone and other calls will hang, too.
+fn stop(what: &str) -> ! {
+    // A test's own output is captured, and would be lost.
+    let _ = writeln!(std::io::stderr(), "still running after {LIMIT:?}: {what}");
+    std::process::exit(1)
+}
+
+/// Runs a line of bash in a folder; `"$@"` in it is the program. The shell has its own locale, no
+/// descriptor but the standard ones, and a time limit. What it leaves behind is killed.
+pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output {
+    let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    let mut shell = Command::new("bash")
+        .arg("-c")
+        .arg(format!("exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-\n{line}"))
+        .arg("bash")
+        .args(program)
+        .env("LC_ALL", "C")
+        // Else the script does not always see that its last buffer was not written.
+        .env("PYTHONUNBUFFERED", "1")
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(stdout.try_clone().unwrap())
+        .stderr(stderr.try_clone().unwrap())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + LIMIT;
+    let status = loop {
+        let status = shell.try_wait().unwrap();
+        if status.is_some() || Instant::now() > end {
+            break status;
+        }
+        thread::sleep(Duration::from_millis(1));
+    };
+    let group = format!("kill -KILL -{} 2>/dev/null", shell.id());
+    let _ = Command::new("sh").args(["-c", &group]).status();
+    Output {
+        status: status.unwrap_or_else(|| stop(line)),
+        stdout: contents(&mut stdout),
+        stderr: contents(&mut stderr),
+    }
+}
+
+fn contents(file: &mut File) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// The same with our program; returns status, standard output and standard error.
+pub fn run(line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
+    let output = bash(line, folder, &program());
+    let stderr = String::from_utf8(output.stderr).expect("messages are UTF-8");
+    (
+        output.status.code().expect("no signal"),
+        output.stdout,
+        stderr,
+    )
+}
+
+/// Whether a command of this name is there.
+pub fn has_command(name: &str) -> bool {
+    let line = format!("command -v {name}");
+    has(
+        name,
+        bash::<&str>(&line, Path::new("/"), &[]).status.success(),
+    )
 }
 
 /// A file below `testdata`.
@@ -25,58 +144,58 @@ pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The same of a text.
+pub fn text(path: impl AsRef<Path>) -> String {
+    String::from_utf8(read(path)).unwrap()
+}
+
 pub fn write(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// A record of 4 + 60 bytes, its CRC little-endian.
-pub fn record(crc: u32, symbol: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut record = crc.to_le_bytes().to_vec();
-    record.extend_from_slice(symbol.as_ref());
+/// A record, its CRC in these bytes: 4 in a 32-bit table, 8 in a 64-bit one.
+pub fn wide(crc: &[u8], symbol: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut record = [crc, symbol.as_ref()].concat();
     record.resize(64, 0);
     record
 }
 
+/// A record of 4 + 60 bytes, its CRC little-endian.
+pub fn record(crc: u32, symbol: impl AsRef<[u8]>) -> Vec<u8> {
+    wide(&crc.to_le_bytes(), symbol)
+}
+
 /// A table of such records.
 pub fn table(records: &[(u32, &str)]) -> Vec<u8> {
-    records
-        .iter()
-        .flat_map(|(crc, symbol)| record(*crc, symbol))
-        .collect()
+    let records = records.iter().map(|(crc, symbol)| record(*crc, symbol));
+    records.collect::<Vec<_>>().concat()
 }
 
-/// The program and, where `UPDATE_VERSIONS_PY` and `PYTHON2` name them, the script.
-pub fn programs() -> Vec<Vec<String>> {
-    let mut programs = vec![vec![binary()]];
-    if let (Ok(python), Ok(script)) = (
-        std::env::var("PYTHON2"),
-        std::env::var("UPDATE_VERSIONS_PY"),
-    ) {
-        programs.push(vec![python, script]);
-    }
-    programs
+/// A scratch folder with a model of `printk` and `kfree`, an input of both, one with `panic`,
+/// a long one, and an empty one.
+pub fn scratch() -> tempfile::TempDir {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| write(scratch.path().join(name), bytes);
+    file("model", &table(&[(0x11, "printk"), (0x22, "kfree")]));
+    file("input", &table(&[(1, "kfree"), (0x11, "printk")]));
+    file(
+        "missing",
+        &table(&[(1, "kfree"), (3, "panic"), (2, "printk")]),
+    );
+    file("long", &record(1, "kfree").repeat(3000));
+    file("empty", b"");
+    scratch
 }
 
-/// Runs a line of bash in a folder; `"$@"` in it is the program.
-pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output {
-    Command::new("bash")
-        .args(["-c", line, "bash"])
-        .args(program)
-        // Else the script does not always see that its last buffer was not written.
-        .env("PYTHONUNBUFFERED", "1")
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
+/// Runs a line in which `@` stands for `"$@"`, in a scratch folder, and checks all that comes out
+/// of it.
+pub fn check(line: &str, status: i32, stdout: &[u8], stderr: &str) {
+    check_in(scratch().path(), line, status, stdout, stderr);
 }
 
-/// The same with our program; returns status, standard output and standard error.
-pub fn run(line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = bash(line, folder, &[binary()]);
-    let stderr = String::from_utf8(stderr).expect("messages are UTF-8");
-    (status.code().expect("no signal"), stdout, stderr)
+/// The same in another folder.
+pub fn check_in(folder: &Path, line: &str, status: i32, stdout: &[u8], stderr: &str) {
+    let output = run(&line.replace('@', r#""$@""#), folder);
+    assert_eq!((output.0, output.2.as_str()), (status, stderr), "{line}");
+    assert!(output.1 == stdout, "{line}\n{:?}", output.1);
 }
