@@ -96,12 +96,7 @@ pub fn change(layout: Layout, old: &Record, new: &Record) -> String {
 
 /// What a verbose run ends with.
 pub fn summary(tally: &Tally, kept: bool) -> String {
-    let Tally {
-        found,
-        changed,
-        missing,
-        ..
-    } = tally;
+    let (found, changed, missing) = (tally.found, tally.changed, tally.missing);
     let rest = if kept { "kept" } else { "missing" };
     let (total, unchanged) = (found + missing, found - changed);
     format!("{total} records: {changed} changed, {unchanged} unchanged, {missing} {rest}")
@@ -109,9 +104,9 @@ pub fn summary(tally: &Tally, kept: bool) -> String {
 
 /// None of the input's symbols is in the model.
 pub fn none(tally: &Tally) -> Option<String> {
-    let all = tally.missing;
     let reason = "symbols is in the model; another kernel, or the wrong module?";
-    (all > 0 && tally.found == 0).then(|| format!("none of its {all} {reason}"))
+    let none = tally.missing > 0 && tally.found == 0;
+    none.then(|| format!("none of its {} {reason}", tally.missing))
 }
 
 /// A file name or an argument as text: what is not printable is escaped.

@@ -95,8 +95,11 @@ impl Model {
         self.slots.try_reserve_exact(size)?;
         self.slots.resize(size, 0);
         for (index, record) in self.records.iter().enumerate() {
-            let (slot, _) = self.slot(record);
-            self.slots[slot] = index as u32 + 1;
+            let mut slot = self.home(record);
+            while self.slots[slot & (size - 1)] > 0 {
+                slot += 1;
+            }
+            self.slots[slot & (size - 1)] = index as u32 + 1;
         }
         Ok(())
     }

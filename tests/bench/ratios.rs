@@ -1,5 +1,5 @@
 //! `make bench`: how fast the program is, as ratios to a yardstick that is run in turn with it.
-//! Medians; the large input is made of the tables in `testdata`, in a scratch folder.
+//! Medians. Large inputs are made of the tables in `testdata`, in a scratch folder.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -10,57 +10,39 @@ use std::time::Instant;
 const BINARY: &str = env!("CARGO_BIN_EXE_update_versions");
 const GIB: usize = 1 << 30;
 
-/// Seconds on the clock, and those of all processors, in user and system mode.
-#[derive(Clone, Copy)]
-enum Seconds {
-    Wall,
-    Processor,
-}
-
 struct Bench<'a> {
     folder: &'a Path,
-    /// The script and its interpreter, where they are.
-    script: Option<String>,
 }
 
 impl Bench<'_> {
-    /// Runs a line of bash, with the program as `$u` and the script as `$s`.
-    fn time(&self, line: &str, seconds: Seconds) -> f64 {
+    /// Seconds that a program takes, with the table of a real module as its input.
+    fn once(&self, program: &str, args: &[&str]) -> f64 {
+        let input = File::open(self.folder.join("table")).unwrap();
+        let mut child = Command::new(program);
+        child.args(args).current_dir(self.folder);
+        child.stdin(input).stdout(Stdio::null());
+        let begin = Instant::now();
+        assert!(child.status().unwrap().success());
+        begin.elapsed().as_secs_f64()
+    }
+
+    /// Seconds that a line of bash takes, on the clock and of all processors. The program is `$u`.
+    fn line(&self, line: &str) -> (f64, f64) {
         let output = Command::new("bash")
-            .args([
-                "-c",
-                &format!("TIMEFORMAT='%R %U %S'; time {{ {line}; }} 2>/dev/null"),
-            ])
+            .arg("-c")
+            .arg(format!(
+                "TIMEFORMAT='%R %U %S'; time {{ {line}; }} 2>/dev/null"
+            ))
             .env("u", BINARY)
-            .env("s", self.script.as_deref().unwrap_or_default())
+            .env("LC_ALL", "C")
             .current_dir(self.folder)
             .output()
             .unwrap();
         assert!(output.status.success(), "{line}");
         let times = String::from_utf8(output.stderr).unwrap();
-        let times: Vec<f64> = times
-            .split_whitespace()
-            .map(|time| time.parse().unwrap())
-            .collect();
-        match seconds {
-            Seconds::Wall => times[0],
-            Seconds::Processor => times[1] + times[2],
-        }
-    }
-
-    /// Starts a program with a real module's table as input and a file as output.
-    fn start(&self, program: &str, args: &[&str]) -> f64 {
-        let input = File::open(self.folder.join("table")).unwrap();
-        let output = File::create(self.folder.join("output")).unwrap();
-        let begin = Instant::now();
-        let mut child = Command::new(program);
-        child
-            .args(args)
-            .current_dir(self.folder)
-            .stdin(input)
-            .stdout(output);
-        assert!(child.status().unwrap().success());
-        begin.elapsed().as_secs_f64()
+        let times = times.split_whitespace().map(|time| time.parse().unwrap());
+        let times: Vec<f64> = times.collect();
+        (times[0], times[1] + times[2])
     }
 
     /// Writes `size` bytes of records that `next` gives.
@@ -75,34 +57,44 @@ impl Bench<'_> {
         file.flush().unwrap();
     }
 
-    /// The largest resident size in KiB, at the end of a stream.
-    fn peak_memory(&self, model: &str, input: &str) -> f64 {
-        let mut child = Command::new(BINARY)
-            .arg(self.folder.join(model))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+    /// The largest resident size in bytes, when all of a stream has come out.
+    fn peak_memory(&self, args: &[&str], input: &str) -> f64 {
+        let output = File::create(self.folder.join("output")).unwrap();
+        let mut child = Command::new(BINARY);
+        child.args(args).current_dir(self.folder);
+        let mut child = child.stdin(Stdio::piped()).stdout(output).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         io::copy(
             &mut File::open(self.folder.join(input)).unwrap(),
             &mut stdin,
         )
         .unwrap();
+        while self.size("output") < self.size(input) {
+            std::thread::yield_now();
+        }
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
         drop(stdin);
         assert!(child.wait().unwrap().success());
         let peak = status.split("VmHWM:").nth(1).unwrap();
-        peak.split_whitespace().next().unwrap().parse().unwrap()
+        peak.split_whitespace()
+            .next()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+            * 1024.0
+    }
+
+    fn size(&self, name: &str) -> f64 {
+        fs::metadata(self.folder.join(name)).unwrap().len() as f64
     }
 }
 
-/// The medians of two measures, taken in turn.
-fn medians(runs: usize, mut a: impl FnMut() -> f64, mut b: impl FnMut() -> f64) -> (f64, f64) {
+/// The ratio of the medians of two measures, taken in turn.
+fn ratio(runs: usize, mut a: impl FnMut() -> f64, mut b: impl FnMut() -> f64) -> f64 {
     let (mut a, mut b): (Vec<_>, Vec<_>) = (0..runs).map(|_| (a(), b())).unzip();
     a.sort_by(f64::total_cmp);
     b.sort_by(f64::total_cmp);
-    (a[runs / 2], b[runs / 2])
+    a[runs / 2] / b[runs / 2]
 }
 
 fn row(what: &str, yardstick: &str, ratio: f64, goal: &str) {
@@ -113,31 +105,42 @@ fn main() {
     let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/6.1.0-50-armmp");
     let table = |name: &str| fs::read(testdata.join(name).with_extension("versions")).unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path();
-    let script = std::env::var("PYTHON2")
-        .ok()
-        .zip(std::env::var("UPDATE_VERSIONS_PY").ok());
     let bench = Bench {
-        folder,
-        script: script.map(|(python, script)| format!("{python} {script}")),
+        folder: scratch.path(),
     };
+    let script = std::env::var("UPDATE_VERSIONS_PY").ok();
+    let script = std::env::var("PYTHON2").ok().zip(script);
 
     let all = table("all");
-    fs::write(folder.join("all"), &all).unwrap();
-    fs::write(folder.join("table"), table("dm9000")).unwrap();
-    fs::write(folder.join("m10k"), &all[..640_000]).unwrap();
-    // Real tables one after another, but for the joined one.
-    let mut names: Vec<_> = fs::read_dir(&testdata)
+    let write = |name: &str, bytes: &[u8]| fs::write(scratch.path().join(name), bytes).unwrap();
+    write("all", &all);
+    write("table", &table("dm9000"));
+    write("m10k", &all[..640_000]);
+    // As many lines as Debian's has, each as long as most of them.
+    let symvers = |number: usize| {
+        let record = &all[64 * (number % (all.len() / 64))..][..64];
+        let crc = u32::from_le_bytes(record[..4].try_into().unwrap());
+        let name = String::from_utf8_lossy(&record[4..])
+            .trim_end_matches('\0')
+            .to_owned();
+        let again = if number < all.len() / 64 {
+            ""
+        } else {
+            "_again"
+        };
+        format!("0x{crc:08x}\t{name}{again}\tvmlinux\tEXPORT_SYMBOL_GPL\t\n")
+    };
+    write(
+        "symvers",
+        (0..22_466).map(symvers).collect::<String>().as_bytes(),
+    );
+    // Real tables one after another.
+    let names = fs::read_dir(&testdata)
         .unwrap()
-        .map(|file| file.unwrap().path())
-        .collect();
-    names.retain(|name| {
-        name.extension().is_some_and(|end| end == "versions") && !name.ends_with("all.versions")
-    });
-    let real: Vec<u8> = names
-        .iter()
-        .flat_map(|name| fs::read(name).unwrap())
-        .collect();
+        .map(|file| file.unwrap().path());
+    let names = names.filter(|name| name.extension().is_some_and(|end| end == "versions"));
+    let names = names.filter(|name| !name.ends_with("all.versions"));
+    let real: Vec<u8> = names.flat_map(|name| fs::read(name).unwrap()).collect();
     // A draw from the first 10,000 symbols (xorshift).
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut shuffled = || {
@@ -149,117 +152,43 @@ fn main() {
     };
 
     println!("| what | yardstick | ratio | goal |\n|---|---|---|---|");
-    let (ours, none) = medians(
-        2000,
-        || bench.start(BINARY, &["table"]),
-        || bench.start("/bin/true", &[]),
-    );
+    let once = |runs, args: &[&str], program: &str, others: &[&str]| {
+        ratio(
+            runs,
+            || bench.once(BINARY, args),
+            || bench.once(program, others),
+        )
+    };
     row(
-        "a real module's table, wall",
+        "one module",
         "`/bin/true`",
-        ours / none,
-        "≤ 1.15",
+        once(2000, &["table"], "/bin/true", &[]),
+        "≤ 1.1",
     );
-    if let Some(script) = &bench.script {
-        let (python, script) = script.split_once(' ').unwrap();
-        let (ours, theirs) = medians(
-            50,
-            || bench.start(BINARY, &["table"]),
-            || bench.start(python, &[script, "table"]),
-        );
+    let whole = once(1000, &["all"], "/bin/cat", &["all"]);
+    row(
+        "one module, model of a whole kernel",
+        "`cat` of the model",
+        whole,
+        "≤ 1.7",
+    );
+    let text = once(1000, &["--symvers", "symvers"], "/bin/cat", &["symvers"]);
+    row(
+        "one module, whole Module.symvers",
+        "`cat` of it",
+        text,
+        "≤ 3",
+    );
+    if let Some((python, script)) = &script {
+        let faster = 1.0 / once(50, &["table"], python, &[script, "table"]);
         row(
-            "the same, times faster",
+            "one module, times faster than",
             "the script",
-            theirs / ours,
+            faster,
             "≥ 10",
         );
     }
 
-    bench.make("input", GIB, || all[..640_000].to_vec());
-    let (ours, copy) = medians(
-        9,
-        || bench.time("$u m10k <input >/dev/null", Seconds::Processor),
-        || bench.time("dd if=input of=/dev/null bs=64k", Seconds::Processor),
-    );
-    row(
-        "1 GiB in the model's order, user + system",
-        "`dd bs=64k`",
-        ours / copy,
-        "≤ 2.0",
-    );
-    let pipes = |model: &str| {
-        let (ours, cat) = medians(
-            15,
-            || {
-                bench.time(
-                    &format!("cat input | $u {model} | cat >/dev/null"),
-                    Seconds::Wall,
-                )
-            },
-            || bench.time("cat input | cat | cat >/dev/null", Seconds::Wall),
-        );
-        ours / cat
-    };
-    row(
-        "the same through pipes, wall",
-        "`cat`",
-        pipes("m10k"),
-        "≤ 1.05",
-    );
-
-    bench.make("input", GIB, &mut shuffled);
-    row(
-        "1 GiB shuffled, 10,000 symbols, through pipes, wall",
-        "`cat`",
-        pipes("m10k"),
-        "≤ 1.25",
-    );
-    let model = fs::metadata(folder.join("m10k")).unwrap().len() as f64 / 1024.0;
-    let beyond = (bench.peak_memory("m10k", "input") - 4096.0) / model;
-    row(
-        "peak memory of that, less 4 MiB",
-        "the model",
-        beyond,
-        "≤ 3",
-    );
-    if bench.script.is_some() {
-        bench.make("part", GIB / 64, &mut shuffled);
-        let (ours, theirs) = medians(
-            3,
-            || bench.time("$u m10k <input >/dev/null", Seconds::Wall),
-            || bench.time("$s m10k <part >/dev/null", Seconds::Wall) * 64.0,
-        );
-        row(
-            "1 GiB shuffled, times faster",
-            "the script",
-            theirs / ours,
-            "≥ 100",
-        );
-    }
-
-    bench.make("input", GIB, || real.clone());
-    row(
-        "1 GiB of real tables, 16,114 symbols, through pipes, wall",
-        "`cat`",
-        pipes("all"),
-        "≤ 1.15",
-    );
-
-    let joined = |name: &str| {
-        let (ours, cat) = medians(
-            15,
-            || bench.time(&format!("$u {name} <table >/dev/null"), Seconds::Wall),
-            || bench.time(&format!("cat {name} >/dev/null"), Seconds::Wall),
-        );
-        ours / cat
-    };
-    bench.make("joined", 64_000_000, || real.clone());
-    row(
-        "a model of 1,000,000 records, joined from real tables, wall",
-        "`cat`",
-        joined("joined"),
-        "≤ 6",
-    );
     let mut number = 0_u64;
     bench.make("distinct", 64_000_000 - real.len(), || {
         number += 1;
@@ -267,16 +196,81 @@ fn main() {
         record.resize(64, 0);
         record
     });
-    let mut distinct = fs::OpenOptions::new()
+    let mut distinct = File::options()
         .append(true)
-        .open(folder.join("distinct"))
+        .open(scratch.path().join("distinct"))
         .unwrap();
     distinct.write_all(&real).unwrap();
+    let distinct = ratio(
+        15,
+        || bench.line("$u distinct <table >/dev/null").0,
+        || bench.line("cat distinct | cat >/dev/null").0,
+    );
     row(
-        "the same, each of another symbol",
-        "`cat`",
-        joined("distinct"),
-        "",
+        "a model of 1,000,000 symbols",
+        "`cat model \\| cat`",
+        distinct,
+        "≤ 3.5",
+    );
+
+    let stream = |model: &str, what: &str, goal: &str| {
+        let processors = ratio(
+            9,
+            || bench.line(&format!("$u {model} <input >/dev/null")).1,
+            || bench.line("dd if=input of=/dev/null bs=64k").1,
+        );
+        row(
+            &format!("1 GiB {what}, user + system time"),
+            "`dd bs=64k`",
+            processors,
+            goal,
+        );
+        let pipes = ratio(
+            9,
+            || {
+                bench
+                    .line(&format!("cat input | $u {model} | cat >/dev/null"))
+                    .0
+            },
+            || bench.line("cat input | cat | cat >/dev/null").0,
+        );
+        row("the same through pipes", "`cat`", pipes, "");
+    };
+    bench.make("input", GIB, || all[..640_000].to_vec());
+    stream("m10k", "in the model's order", "≤ 1.5");
+    bench.make("input", GIB, || real.clone());
+    stream("all", "of real tables, model of a whole kernel", "≤ 3.2");
+    bench.make("input", GIB, &mut shuffled);
+    stream("m10k", "shuffled, 10,000 symbols", "≤ 5");
+    if let Some((python, script)) = &script {
+        bench.make("part", GIB / 64, &mut shuffled);
+        let faster = ratio(
+            3,
+            || {
+                bench
+                    .line(&format!("'{python}' '{script}' m10k <part >/dev/null"))
+                    .0
+                    * 64.0
+            },
+            || bench.line("$u m10k <input >/dev/null").0,
+        );
+        row("the same, times faster than", "the script", faster, "≥ 60");
+    }
+
+    bench.make("part", GIB / 64, &mut shuffled);
+    let memory = bench.peak_memory(&["m10k"], "part") - 2.0 * 1024.0 * 1024.0;
+    row(
+        "its peak memory, less 2 MiB",
+        "size of the model",
+        memory / bench.size("m10k"),
+        "≤ 3",
+    );
+    let memory = bench.peak_memory(&["--symvers", "symvers"], "table") - 2.0 * 1024.0 * 1024.0;
+    row(
+        "the same with Module.symvers",
+        "size of the model",
+        memory / bench.size("symvers"),
+        "≤ 3",
     );
 
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap();
