@@ -12,8 +12,8 @@ pub const WORDS: usize = RECORD_SIZE / 4;
 /// One record, as it is in the section.
 pub type Record = [u8; RECORD_SIZE];
 
-/// How a machine lays out a record: the CRC in 4 or 8 bytes, the name in the others. A number,
-/// of 2 bits: 64-bit, big-endian.
+/// How a machine lays out a record: the CRC in 4 or 8 bytes, the name in the others. A sum: 2 if
+/// the CRC has 8 bytes, 1 if it is big-endian.
 #[derive(Clone, Copy, Default, PartialEq)]
 pub struct Layout(pub usize);
 

@@ -8,17 +8,8 @@ use crate::record::{Layout, RECORD_SIZE, Record};
 /// Records in one read: 64 KiB, what a pipe holds (pipe(7)).
 const RECORDS: usize = 1024;
 
-/// A reader, and a buffer of whole records.
-pub struct Table<R> {
-    reader: R,
-    buffer: Vec<Record>,
-    /// Bytes in the buffer. The whole records in it were handed out by the last call.
-    filled: usize,
-    /// The first bytes of all, those of one record at most.
-    start: Vec<u8>,
-}
-
-/// Hands each record of a table to `add`. Returns what was read, if a table of this layout is wanted.
+/// Hands each record of a table to `add`. Returns what the table is, if one of this layout is
+/// wanted.
 ///
 /// # Errors
 /// A failed read, an error of `add`.
@@ -32,6 +23,16 @@ pub fn read(
         records.iter().try_for_each(&mut add)?;
     }
     Ok(table.kind(layout))
+}
+
+/// A reader, and a buffer of whole records.
+pub struct Table<R> {
+    reader: R,
+    buffer: Vec<Record>,
+    /// Bytes in the buffer. The last call handed out the whole records in it.
+    filled: usize,
+    /// The first bytes of all, those of one record at most.
+    start: Vec<u8>,
 }
 
 impl<R: Read> Table<R> {
