@@ -102,11 +102,10 @@ pub fn summary(tally: &Tally, kept: bool) -> String {
     format!("{total} records: {changed} changed, {unchanged} unchanged, {missing} {rest}")
 }
 
-/// None of the input's symbols is in the model.
+/// None of the input's symbols is in the model; there are some, else the input is at fault.
 pub fn none(tally: &Tally) -> Option<String> {
     let reason = "symbols is in the model; another kernel, or the wrong module?";
-    let none = tally.missing > 0 && tally.found == 0;
-    none.then(|| format!("none of its {} {reason}", tally.missing))
+    (tally.found == 0).then(|| format!("none of its {} {reason}", tally.missing))
 }
 
 /// A file name or an argument as text: what is not printable is escaped.

@@ -6,9 +6,9 @@ mod common;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use common::{bash, program, programs, read, record, table, testdata, text, write};
+use common::{bash, limited, program, programs, read, record, table, testdata, text, write};
 
 /// A scratch folder with the files that the cases name.
 fn scratch() -> tempfile::TempDir {
@@ -226,27 +226,21 @@ fn does_not_mind_a_standard_error_that_fails() {
 
 /// Runs a program on `model` in a scratch folder with an input that `feed` writes, byte by byte or
 /// as it likes; returns status and output.
-fn feed(
-    program: &[String],
-    feed: impl FnOnce(&mut dyn Write, &mut dyn Read) + Send,
-) -> (i32, Vec<u8>) {
+fn feed(program: &[String], feed: impl FnOnce(&mut dyn Write, &mut dyn Read)) -> (i32, Vec<u8>) {
     let scratch = scratch();
-    common::bounded("a program with a pipe", || {
-        let mut child = Command::new(&program[0])
-            .args(&program[1..])
-            .arg("model")
-            .current_dir(scratch.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        feed(&mut child.stdin.take().unwrap(), &mut stdout);
-        let mut rest = Vec::new();
-        stdout.read_to_end(&mut rest).unwrap();
-        (child.wait().unwrap().code().unwrap(), rest)
-    })
+    let mut child = limited(program)
+        .arg("model")
+        .current_dir(scratch.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    feed(&mut child.stdin.take().unwrap(), &mut stdout);
+    let mut rest = Vec::new();
+    stdout.read_to_end(&mut rest).unwrap();
+    (child.wait().unwrap().code().expect("no signal"), rest)
 }
 
 #[test]
@@ -273,12 +267,11 @@ fn takes_a_fault_inside_a_record_for_the_end() {
             theirs.set_nonblocking(true).unwrap();
             ours.write_all(&read(scratch.path().join("input"))[..size])
                 .unwrap();
-            let mut command = Command::new(&program[0]);
-            command
-                .args(&program[1..])
+            let output = limited(&program)
                 .arg(scratch.path().join("model"))
-                .stdin(std::os::fd::OwnedFd::from(theirs));
-            let output = common::bounded("a program with a socket", || command.output().unwrap());
+                .stdin(std::os::fd::OwnedFd::from(theirs))
+                .output()
+                .unwrap();
             let what = format!("{program:?}: {size} bytes");
             assert_eq!(output.status.code(), Some(status), "{what}");
             assert_eq!(output.stdout, mended()[..size / 64 * 64], "{what}");

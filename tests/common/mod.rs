@@ -5,15 +5,15 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// What one call of a test may take. The longest needs about a second.
-const LIMIT: Duration = Duration::from_secs(30);
+/// Seconds that one call of a test may take. The longest needs about one.
+const LIMIT: u64 = 30;
 
 /// The program: the one that `UPDATE_VERSIONS` names, as `make test` does with the release
 /// binary, else the one that cargo built for the tests. Before it, the words of `RUNNER`: an
@@ -55,7 +55,7 @@ pub fn bounded<T: Send>(what: &str, call: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         scope.spawn(move || sender.send(call()));
-        match receiver.recv_timeout(LIMIT) {
+        match receiver.recv_timeout(Duration::from_secs(LIMIT)) {
             Err(mpsc::RecvTimeoutError::Timeout) => stop(what),
             result => result.expect("the call panicked"),
         }
@@ -65,16 +65,25 @@ pub fn bounded<T: Send>(what: &str, call: impl FnOnce() -> T + Send) -> T {
 /// Ends the whole run, since a thread cannot be ended alone and other calls will hang, too.
 fn stop(what: &str) -> ! {
     // A test's own output is captured, and would be lost.
-    let _ = writeln!(std::io::stderr(), "still running after {LIMIT:?}: {what}");
+    let _ = writeln!(std::io::stderr(), "still running after {LIMIT} s: {what}");
     std::process::exit(1)
+}
+
+/// A command that is killed after the time limit, with all that it started, even if this process
+/// is gone by then.
+pub fn limited<S: AsRef<OsStr>>(program: &[S]) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--signal=KILL", &LIMIT.to_string()])
+        .args(program);
+    command
 }
 
 /// Runs a line of bash in a folder; `"$@"` in it is the program. The shell has its own locale, no
 /// descriptor but the standard ones, and a time limit. What it leaves behind is killed.
 pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output {
     let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
-    let mut shell = Command::new("bash")
-        .arg("-c")
+    let mut shell = limited(&["bash", "-c"])
         .arg(format!("exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-\n{line}"))
         .arg("bash")
         .args(program)
@@ -85,21 +94,17 @@ pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output
         .stdin(Stdio::null())
         .stdout(stdout.try_clone().unwrap())
         .stderr(stderr.try_clone().unwrap())
-        .process_group(0)
         .spawn()
         .unwrap();
-    let end = Instant::now() + LIMIT;
-    let status = loop {
-        let status = shell.try_wait().unwrap();
-        if status.is_some() || Instant::now() > end {
-            break status;
-        }
-        thread::sleep(Duration::from_millis(1));
-    };
+    let status = shell.wait().unwrap();
+    if status.signal() == Some(9) {
+        stop(line);
+    }
+    // timeout(1) leads a group of its own.
     let group = format!("kill -KILL -{} 2>/dev/null", shell.id());
     let _ = Command::new("sh").args(["-c", &group]).status();
     Output {
-        status: status.unwrap_or_else(|| stop(line)),
+        status,
         stdout: contents(&mut stdout),
         stderr: contents(&mut stderr),
     }
