@@ -52,7 +52,7 @@ test: tools all
 	@$(need) aarch64-linux-gnu-objcopy=binutils-aarch64-linux-gnu \
 		s390x-linux-gnu-objcopy=binutils-s390x-linux-gnu \
 		powerpc-linux-gnu-objcopy=binutils-powerpc-linux-gnu strace=strace || :
-	@$(runner) $(program) --version >/dev/null || { \
+	@timeout 30 $(runner) $(program) --version >/dev/null || { \
 		echo "the program does not run here: set CARGO_TARGET_<TARGET>_RUNNER, as for cargo" >&2; exit 1; }
 	@: >target/skipped
 	UPDATE_VERSIONS="$$PWD/$(program)" RUNNER="$(runner)" SKIPPED="$$PWD/target/skipped" \
@@ -76,8 +76,11 @@ mutants: tools
 bench: toolchain
 	$(CARGO) bench --locked --bench ratios
 
+# WHOLE=1 fixes every module of a kernel, too; KEEP=folder keeps the downloads for the next run.
+# KERNEL=source builds one. Those who build kernels may have another KERNEL in the environment.
+kernel-test: KERNEL =
 kernel-test: all
-	@sh tests/kernel/run.sh
+	@KERNEL='$(KERNEL)' sh tests/kernel/run.sh $(ARCH)
 
 # Nothing is built here, since `sudo make install` may not have the toolchain.
 install:
