@@ -203,7 +203,7 @@ fn main() {
     distinct.write_all(&real).unwrap();
     let distinct = ratio(
         15,
-        || bench.line("$u distinct <table >/dev/null").0,
+        || bench.line("\"$u\" distinct <table >/dev/null").0,
         || bench.line("cat distinct | cat >/dev/null").0,
     );
     row(
@@ -216,7 +216,7 @@ fn main() {
     let stream = |model: &str, what: &str, goal: &str| {
         let processors = ratio(
             9,
-            || bench.line(&format!("$u {model} <input >/dev/null")).1,
+            || bench.line(&format!("\"$u\" {model} <input >/dev/null")).1,
             || bench.line("dd if=input of=/dev/null bs=64k").1,
         );
         row(
@@ -229,7 +229,7 @@ fn main() {
             9,
             || {
                 bench
-                    .line(&format!("cat input | $u {model} | cat >/dev/null"))
+                    .line(&format!("cat input | \"$u\" {model} | cat >/dev/null"))
                     .0
             },
             || bench.line("cat input | cat | cat >/dev/null").0,
@@ -252,7 +252,7 @@ fn main() {
                     .0
                     * 64.0
             },
-            || bench.line("$u m10k <input >/dev/null").0,
+            || bench.line("\"$u\" m10k <input >/dev/null").0,
         );
         row("the same, times faster than", "the script", faster, "≥ 60");
     }

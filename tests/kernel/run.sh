@@ -207,7 +207,7 @@ recipe() {
 row() {
 	awk -F '`' -v command="$1 " -v string="$2" '
 		/^\|/ { for (i = 2; i <= NF; i += 2)
-			if (index($i, command) == 1 && index($i, string)) { print $i; found = 1; exit } }
+			if (index($i, command) == 1 && index($i, string)) { sub(/ &&$/, "", $i); print $i; found = 1; exit } }
 		END { exit !found }
 	' "$root/README.md" || die "README.md has no $1 line with '$2' in a table"
 }
