@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -79,6 +79,15 @@ pub fn limited<S: AsRef<OsStr>>(program: &[S]) -> Command {
     command
 }
 
+/// Waits for such a command, and kills what it left behind, which could hold a pipe open.
+pub fn finish(child: &mut Child) -> ExitStatus {
+    let status = child.wait().unwrap();
+    // timeout(1) leads a group of its own.
+    let group = format!("kill -KILL -{} 2>/dev/null", child.id());
+    let _ = Command::new("sh").args(["-c", &group]).status();
+    status
+}
+
 /// Runs a line of bash in a folder; `"$@"` in it is the program. The shell has its own locale, no
 /// descriptor but the standard ones, and a time limit. What it leaves behind is killed.
 pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output {
@@ -96,13 +105,10 @@ pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output
         .stderr(stderr.try_clone().unwrap())
         .spawn()
         .unwrap();
-    let status = shell.wait().unwrap();
+    let status = finish(&mut shell);
     if status.signal() == Some(9) {
         stop(line);
     }
-    // timeout(1) leads a group of its own.
-    let group = format!("kill -KILL -{} 2>/dev/null", shell.id());
-    let _ = Command::new("sh").args(["-c", &group]).status();
     Output {
         status,
         stdout: contents(&mut stdout),
