@@ -89,11 +89,14 @@ pub fn finish(child: &mut Child) -> ExitStatus {
 }
 
 /// Runs a line of bash in a folder; `"$@"` in it is the program. The shell has its own locale, no
-/// descriptor but the standard ones, and a time limit. What it leaves behind is killed.
+/// descriptor but the standard ones, a time limit, and files of 1 GiB at most: a program that
+/// never stops writing would fill the disk first. What it leaves behind is killed.
 pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output {
     let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     let mut shell = limited(&["bash", "-c"])
-        .arg(format!("exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-\n{line}"))
+        .arg(format!(
+            "exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; ulimit -f 1048576 2>&-\n{line}"
+        ))
         .arg("bash")
         .args(program)
         .env("LC_ALL", "C")
