@@ -29,7 +29,7 @@ ARCH = $(if $(filter command line,$(origin ARCH)),$(ARCH),armhf)
 
 all: toolchain
 	@mkdir -p target
-	$(CARGO) build --release --locked $(for_target) \
+	@$(CARGO) build --release --locked $(for_target) \
 		--message-format json-render-diagnostics >target/build.json || { \
 		[ "$$($(or $(LINKER),cc) -print-file-name=libc.a)" != libc.a ] || \
 			echo 'there is no static libc: install it, or: make STATIC=' >&2; exit 1; }
