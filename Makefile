@@ -29,7 +29,7 @@ ARCH = $(if $(filter command line,$(origin ARCH)),$(ARCH),armhf)
 
 all: toolchain
 	@mkdir -p target
-	$(CARGO) build --release --locked $(for_target) \
+	@$(CARGO) build --release --locked $(for_target) \
 		--message-format json-render-diagnostics >target/build.json || { \
 		[ "$$($(or $(LINKER),cc) -print-file-name=libc.a)" != libc.a ] || \
 			echo 'there is no static libc: install it, or: make STATIC=' >&2; exit 1; }
@@ -51,7 +51,8 @@ demo: tools all
 test: tools all
 	@$(need) aarch64-linux-gnu-objcopy=binutils-aarch64-linux-gnu \
 		s390x-linux-gnu-objcopy=binutils-s390x-linux-gnu \
-		powerpc-linux-gnu-objcopy=binutils-powerpc-linux-gnu strace=strace || :
+		powerpc-linux-gnu-objcopy=binutils-powerpc-linux-gnu strace=strace \
+		/sbin/modprobe=kmod || :
 	@timeout 30 $(runner) $(program) --version >/dev/null || { \
 		echo "the program does not run here: set CARGO_TARGET_<TARGET>_RUNNER, as for cargo" >&2; exit 1; }
 	@: >target/skipped

@@ -8,7 +8,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use common::{bash, limited, program, programs, read, record, table, testdata, text, write};
+use common::{
+    bash, finish, limited, program, programs, read, record, table, testdata, text, write,
+};
 
 /// A scratch folder with the files that the cases name.
 fn scratch() -> tempfile::TempDir {
@@ -238,9 +240,10 @@ fn feed(program: &[String], feed: impl FnOnce(&mut dyn Write, &mut dyn Read)) ->
         .unwrap();
     let mut stdout = child.stdout.take().unwrap();
     feed(&mut child.stdin.take().unwrap(), &mut stdout);
+    let status = finish(&mut child);
     let mut rest = Vec::new();
     stdout.read_to_end(&mut rest).unwrap();
-    (child.wait().unwrap().code().expect("no signal"), rest)
+    (status.code().expect("no signal"), rest)
 }
 
 #[test]
@@ -267,11 +270,15 @@ fn takes_a_fault_inside_a_record_for_the_end() {
             theirs.set_nonblocking(true).unwrap();
             ours.write_all(&read(scratch.path().join("input"))[..size])
                 .unwrap();
-            let output = limited(&program)
+            let mut child = limited(&program)
                 .arg(scratch.path().join("model"))
                 .stdin(std::os::fd::OwnedFd::from(theirs))
-                .output()
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
                 .unwrap();
+            finish(&mut child);
+            let output = child.wait_with_output().unwrap();
             let what = format!("{program:?}: {size} bytes");
             assert_eq!(output.status.code(), Some(status), "{what}");
             assert_eq!(output.stdout, mended()[..size / 64 * 64], "{what}");

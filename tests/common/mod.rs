@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -79,12 +79,24 @@ pub fn limited<S: AsRef<OsStr>>(program: &[S]) -> Command {
     command
 }
 
+/// Waits for such a command, and kills what it left behind, which could hold a pipe open.
+pub fn finish(child: &mut Child) -> ExitStatus {
+    let status = child.wait().unwrap();
+    // timeout(1) leads a group of its own.
+    let group = format!("kill -KILL -{} 2>/dev/null", child.id());
+    let _ = Command::new("sh").args(["-c", &group]).status();
+    status
+}
+
 /// Runs a line of bash in a folder; `"$@"` in it is the program. The shell has its own locale, no
-/// descriptor but the standard ones, and a time limit. What it leaves behind is killed.
+/// descriptor but the standard ones, a time limit, and files of 1 GiB at most: a program that
+/// never stops writing would fill the disk first. What it leaves behind is killed.
 pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output {
     let (mut stdout, mut stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     let mut shell = limited(&["bash", "-c"])
-        .arg(format!("exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-\n{line}"))
+        .arg(format!(
+            "exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; ulimit -f 1048576 2>&-\n{line}"
+        ))
         .arg("bash")
         .args(program)
         .env("LC_ALL", "C")
@@ -96,13 +108,10 @@ pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output
         .stderr(stderr.try_clone().unwrap())
         .spawn()
         .unwrap();
-    let status = shell.wait().unwrap();
+    let status = finish(&mut shell);
     if status.signal() == Some(9) {
         stop(line);
     }
-    // timeout(1) leads a group of its own.
-    let group = format!("kill -KILL -{} 2>/dev/null", shell.id());
-    let _ = Command::new("sh").args(["-c", &group]).status();
     Output {
         status,
         stdout: contents(&mut stdout),
