@@ -66,7 +66,8 @@ fn target(name: &OsStr) -> Result<Layout> {
     let mut rows = TARGETS.lines();
     let row = rows.position(|row| row.split(' ').any(|known| name == known));
     row.map(Layout).ok_or_else(|| {
-        let reason = format!("unknown; there are {}", Layout::NAMES.join(", "));
+        let names = Layout::NAMES.join(", ");
+        let reason = format!("unknown; try what objdump -f prints, or {names}");
         message("target", printable(name), reason)
     })
 }

@@ -20,7 +20,7 @@ pub const SAME_FILE: &str = "the same file as standard input; write to a new one
 /// Standard output is a terminal.
 pub const BINARY: &str = "a terminal, but a table is binary; add >new.versions";
 /// Standard input is a terminal.
-pub const WAITS: &str = "a terminal, waiting for a table; or add <old.versions";
+pub const WAITS: &str = "a terminal, waiting for a table; press ^C and add <old.versions";
 
 /// The symbols of a text have a CRC of 0, as in that of a kernel without modversions.
 pub const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
@@ -30,8 +30,8 @@ pub const NOTHING: &str = "nothing written; join more models, or keep these symb
 pub const UP_TO: &str = "written up to the first; join more models, or keep these symbols with -k";
 
 const CUT: &str = "cut short, or of variable length, as in some Ubuntu kernels";
-const MODULE: &str = "a whole module; dump its section first: arm-linux-gnueabi-objcopy MODULE \
-    /dev/null --dump-section __versions=TABLE";
+const MODULE: &str = "a whole module; dump its section first, for ARM: \
+    arm-linux-gnueabi-objcopy MODULE /dev/null --dump-section __versions=TABLE";
 
 /// A failure; in a line, `update_versions: ` precedes it.
 pub fn message(what: &str, name: impl Display, reason: impl Display) -> String {
@@ -56,10 +56,12 @@ pub fn misfit(kind: &Kind, layout: Layout, text: bool) -> Option<String> {
         Kind::Compressed(program) => format!("compressed with {program}; unpack it first"),
         Kind::Table(_) if text => "a table, not text; leave out --symvers".to_owned(),
         Kind::Table(its) if !layout.serves(*its) => target(*its),
-        Kind::Text if !text => "text, not a table; a model that is text needs --symvers".to_owned(),
+        Kind::Text if !text => {
+            "text, not a table; only a model can be text, with --symvers".to_owned()
+        }
         Kind::Empty if text => NO_CRC.to_owned(),
         Kind::Empty => "empty; does its module have a __versions section?".to_owned(),
-        Kind::Cut(rest) => format!("ends inside a record, {rest} bytes too many; {CUT}"),
+        Kind::Cut(rest) => format!("ends inside a record, {rest} bytes left over; {CUT}"),
         _ => return None,
     })
 }
@@ -72,7 +74,7 @@ pub fn target(its: Layout) -> String {
 /// An input of another layout than the model.
 pub fn mismatch(its: Layout, model: Layout) -> String {
     let (its, model) = (its.name(), model.name());
-    format!("seems {its}, but the model {model}; they must be of one machine, --target {its}")
+    format!("seems {its}, but the model {model}; take a model of the same machine")
 }
 
 /// The model gives this symbol two CRCs.

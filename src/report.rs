@@ -32,7 +32,7 @@ pub fn report(
     }
     let end = match missing {
         0 => return Ok(()),
-        _ if kept => "kept as they are",
+        _ if kept => "kept with their old CRCs",
         _ if strict => messages::NOTHING,
         _ => messages::UP_TO,
     };

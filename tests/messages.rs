@@ -67,7 +67,7 @@ fn names_an_option_that_is_wrong() {
     }
     fails(
         r"@ -F $'elf\n' model",
-        r"target: elf\n: unknown; there are elf32-little, elf32-big, elf64-little, elf64-big",
+        r"target: elf\n: unknown; try what objdump -f prints, or elf32-little, elf32-big, elf64-little, elf64-big",
     );
 }
 
@@ -124,15 +124,15 @@ fn mistakes() -> tempfile::TempDir {
     scratch
 }
 
-const MODULE: &str = "a whole module; dump its section first: arm-linux-gnueabi-objcopy MODULE \
+const MODULE: &str = "a whole module; dump its section first, for ARM: arm-linux-gnueabi-objcopy MODULE \
                       /dev/null --dump-section __versions=TABLE";
 
 #[test]
 fn tells_the_cause_first_and_alone() {
-    let text = "text, not a table; a model that is text needs --symvers";
+    let text = "text, not a table; only a model can be text, with --symvers";
     let no_crc = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
     let apart = |its, model| {
-        format!("seems {its}, but the model {model}; they must be of one machine, --target {its}")
+        format!("seems {its}, but the model {model}; take a model of the same machine")
     };
     let (arm, arm64, s390x) = ("elf32-little", "elf64-little", "elf64-big");
     for (arguments, what, reason) in [
@@ -221,7 +221,7 @@ fn tells_the_cause_first_and_alone() {
 /// What the script would do without a word is a warning, and in a strict run an error.
 #[test]
 fn warns_of_what_goes_well_and_is_wrong() {
-    let cut = "ends inside a record, 36 bytes too many; cut short, or of variable length, as in \
+    let cut = "ends inside a record, 36 bytes left over; cut short, or of variable length, as in \
                some Ubuntu kernels";
     let empty = "empty; does its module have a __versions section?";
     for (line, what, reason) in [
@@ -304,7 +304,7 @@ fn knows_a_terminal() {
     if !has_command("script") {
         return;
     }
-    let waits = "hint: <stdin>: a terminal, waiting for a table; or add <old.versions";
+    let waits = "hint: <stdin>: a terminal, waiting for a table; press ^C and add <old.versions";
     let binary = "output: <stdout>: a terminal, but a table is binary; add >new.versions";
     for (line, status, said) in [
         ("@ model 2>said", 0, waits),
@@ -359,12 +359,12 @@ fn names_missing_symbols_and_what_to_do() {
         (
             "-k",
             7232,
-            format!("warning: <stdout>: {missing}; kept as they are"),
+            format!("warning: <stdout>: {missing}; kept with their old CRCs"),
         ),
         (
             "--strict -k",
             7232,
-            format!("warning: <stdout>: {missing}; kept as they are"),
+            format!("warning: <stdout>: {missing}; kept with their old CRCs"),
         ),
     ] {
         let line = line.replace("@", &format!("@ {options}"));

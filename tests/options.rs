@@ -49,7 +49,7 @@ fn verbose_goes_on_after_a_missing_symbol() {
 }
 
 const KEPT: &str = "update_versions: symbol: panic: not in the model\n\
-    update_versions: warning: <stdout>: 1 of 3 symbols missing from the model; kept as they are\n";
+    update_versions: warning: <stdout>: 1 of 3 symbols missing from the model; kept with their old CRCs\n";
 
 #[test]
 fn keep_missing_passes_records_through() {

@@ -262,7 +262,7 @@ fn keeps_what_is_not_in_the_model() {
         );
         let text = must(&recipe_with(part), folder);
         assert!(
-            text.ends_with("2 of 113 symbols missing from the model; kept as they are\n"),
+            text.ends_with("2 of 113 symbols missing from the model; kept with their old CRCs\n"),
             "{text}"
         );
         let (old, new) = (table("mine.ko", folder), table("fixed.ko", folder));
