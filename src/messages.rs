@@ -56,9 +56,7 @@ pub fn misfit(kind: &Kind, layout: Layout, text: bool) -> Option<String> {
         Kind::Compressed(program) => format!("compressed with {program}; unpack it first"),
         Kind::Table(_) if text => "a table, not text; leave out --symvers".to_owned(),
         Kind::Table(its) if !layout.serves(*its) => target(*its),
-        Kind::Text if !text => {
-            "text, not a table; only a model can be text, with --symvers".to_owned()
-        }
+        Kind::Text if !text => "text, not a table; only models can be text (--symvers)".to_owned(),
         Kind::Empty if text => NO_CRC.to_owned(),
         Kind::Empty => "empty; does its module have a __versions section?".to_owned(),
         Kind::Cut(rest) => format!("ends inside a record, {rest} bytes left over; {CUT}"),

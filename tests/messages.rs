@@ -129,7 +129,7 @@ const MODULE: &str = "a whole module; dump its section first, for ARM: arm-linux
 
 #[test]
 fn tells_the_cause_first_and_alone() {
-    let text = "text, not a table; only a model can be text, with --symvers";
+    let text = "text, not a table; only models can be text (--symvers)";
     let no_crc = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
     let apart = |its, model| {
         format!("seems {its}, but the model {model}; take a model of the same machine")
