@@ -86,7 +86,7 @@ fn mend(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
     if streams.input_is_terminal {
         log.say("hint", STDIN, messages::WAITS);
     }
-    let mut held = Vec::new();
+    let (mut tally, mut held) = (Tally::default(), Vec::new());
     let write = |bytes: &[u8]| {
         if !options.strict {
             return streams.output.write_all(bytes);
@@ -95,7 +95,6 @@ fn mend(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
         held.extend_from_slice(bytes);
         Ok(())
     };
-    let mut tally = Tally::default();
     let seen = |old: &Record, known: Option<&Record>| {
         if let Some(new) = tally.count(old, known).filter(|_| options.verbose) {
             log.line(messages::change(options.layout, old, new));

@@ -82,12 +82,15 @@ impl Layout {
     }
 }
 
-/// A hash of a record, multilinear over words of 4 bytes: with random keys, two symbols collide
-/// with a chance of 2^-32 (Lemire and Kaser, Strongly universal string hashing is fast, 2014).
+/// A hash of a record: a sum over words of 4 bytes, times random keys, so that nobody can choose
+/// symbols that collide (Lemire and Kaser, Strongly universal string hashing is fast, 2014). It is
+/// mixed, since the sums of like names are as evenly spaced as the names, and would cluster.
 pub fn hash(record: &Record, keys: &[u64; WORDS]) -> u32 {
     let words = record.chunks_exact(4).map(LittleEndian::read_u32);
     let products = words
         .zip(keys)
         .map(|(word, key)| key.wrapping_mul(word.into()));
-    (products.fold(0, u64::wrapping_add) >> 32) as u32
+    let sum = products.fold(0, u64::wrapping_add);
+    // 2^64 over the golden ratio, odd.
+    ((sum ^ (sum >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
