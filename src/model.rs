@@ -88,7 +88,8 @@ impl Model {
         }
     }
 
-    /// Makes the slots anew, twice as many.
+    /// Makes the slots anew, twice as many. All symbols differ, so none is compared, as it is in
+    /// [`Self::slot`]: that would wait for memory.
     fn grow(&mut self) -> io::Result<()> {
         let size = self.slots.len() * 2;
         self.slots.clear();

@@ -1,4 +1,4 @@
-//! What was seen in the stream, and what is to be said of it.
+//! What was seen in the stream.
 
 use crate::record::Record;
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Mends a module and shows what changed. Usage: sh tests/demo.sh, after a build.
+# Fixes a module and shows what changed. Usage: sh tests/demo.sh, after a build.
 set -eu
 PATH=$PWD/target:$PATH
 data=$PWD/testdata
@@ -13,7 +13,7 @@ run() {
 	eval "$1"
 }
 report() {
-	arm-linux-gnueabi-objcopy mine.ko /dev/null --dump-section __versions=/dev/stdout |
+	arm-linux-gnueabi-objcopy "$1" /dev/null --dump-section __versions=/dev/stdout |
 		update_versions --strict -v model.versions 2>report >/dev/null
 	cat report
 }
@@ -21,21 +21,20 @@ report() {
 # mine.ko is of an older kernel than vendor.ko: the tables are those of Debian's dm9000.ko.
 arm-linux-gnueabi-as -I "$data/6.1.0-47-armmp" "$data/module.S" -o mine.ko
 arm-linux-gnueabi-as -I "$data/6.1.0-50-armmp" "$data/module.S" -o vendor.ko
-cp mine.ko before.ko
 
 say 'The model: the symbol versions of a module that the kernel loads.'
 run 'arm-linux-gnueabi-objcopy vendor.ko /dev/null --dump-section __versions=model.versions'
 
 say 'What the kernel would refuse in ours: its CRC, and the one of the model.'
-report
+report mine.ko
 
-say 'Mend it.'
+say 'Fix it, into a new file.'
 run 'arm-linux-gnueabi-objcopy mine.ko /dev/null --dump-section __versions=/dev/stdout |
     update_versions --strict model.versions >new.versions &&
-arm-linux-gnueabi-objcopy mine.ko --update-section __versions=new.versions'
+arm-linux-gnueabi-objcopy mine.ko fixed.ko --update-section __versions=new.versions'
 
-say 'The same question once more.'
-report
+say 'The same question of the new file.'
+report fixed.ko
 
 say 'What changed in the file: the bytes of these CRCs, and nothing else.'
-run 'cmp -l before.ko mine.ko | wc -l'
+run 'cmp -l mine.ko fixed.ko | wc -l'
