@@ -72,7 +72,7 @@ pub fn target(its: Layout) -> String {
 /// An input of another layout than the model.
 pub fn mismatch(its: Layout, model: Layout) -> String {
     let (its, model) = (its.name(), model.name());
-    format!("seems {its}, but the model {model}; take a model of the same machine")
+    format!("seems {its}, but the model {model}; take a model of its machine, and --target {its}")
 }
 
 /// The model gives this symbol two CRCs.

@@ -132,7 +132,9 @@ fn tells_the_cause_first_and_alone() {
     let text = "text, not a table; only models can be text (--symvers)";
     let no_crc = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
     let apart = |its, model| {
-        format!("seems {its}, but the model {model}; take a model of the same machine")
+        format!(
+            "seems {its}, but the model {model}; take a model of its machine, and --target {its}"
+        )
     };
     let (arm, arm64, s390x) = ("elf32-little", "elf64-little", "elf64-big");
     for (arguments, what, reason) in [
