@@ -54,7 +54,7 @@ test: tools all
 		powerpc-linux-gnu-objcopy=binutils-powerpc-linux-gnu strace=strace \
 		/sbin/modprobe=kmod || :
 	@timeout 30 $(runner) $(program) --version >/dev/null || { \
-		echo "the program does not run here: set CARGO_TARGET_<TARGET>_RUNNER, as for cargo" >&2; exit 1; }
+		echo "'update_versions --version' fails$(if $(TARGET),; set $(of_target)_RUNNER, as for cargo)" >&2; exit 1; }
 	@: >target/skipped
 	UPDATE_VERSIONS="$$PWD/$(program)" RUNNER="$(runner)" SKIPPED="$$PWD/target/skipped" \
 		$(CARGO) test --locked $(for_target)
