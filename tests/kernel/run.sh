@@ -135,7 +135,7 @@ build_kernel() {
 	mkdir linux module own own/boot other
 	tar -xf source/usr/src/linux-source-*.tar.xz -C linux --strip-components 1
 	printf 'CONFIG_%s=y\n' MODULES MODULE_UNLOAD MODVERSIONS EXTENDED_MODVERSIONS BASIC_MODVERSIONS \
-		PRINTK TTY SERIAL_AMBA_PL011 SERIAL_AMBA_PL011_CONSOLE BLK_DEV_INITRD PROC_FS \
+		PRINTK TTY SERIAL_AMBA_PL011 SERIAL_AMBA_PL011_CONSOLE BLK_DEV_INITRD RD_GZIP PROC_FS \
 		BINFMT_ELF BINFMT_SCRIPT >config
 	cat >module/sample.c <<-END
 		#include <linux/module.h>
@@ -147,6 +147,7 @@ build_kernel() {
 		MODULE_DESCRIPTION("sample");
 	END
 	echo 'obj-m := sample.o' >module/Makefile
+	cp -r module again
 	echo "$arch: own kernel $package, other build the same with other CRCs"
 	unset MAKEFLAGS MAKELEVEL # of the make that called this script
 	build KCONFIG_ALLCONFIG="$scratch/config" tinyconfig
@@ -155,8 +156,8 @@ build_kernel() {
 	build M="$scratch/module" modules
 	mv module/sample.ko own
 	sed -i -E 's/^0x(.)(.{7})/0x\2\1/' linux/Module.symvers
-	build M="$scratch/module" clean modules
-	mv module/sample.ko other
+	build M="$scratch/again" modules
+	mv again/sample.ko other
 }
 
 # Usage: build MAKE_ARGUMENT...
@@ -310,7 +311,7 @@ make_source_cases() {
 	try other mine.ko
 	recipe "$fix"
 	try fixed fixed.ko
-	recipe '-R __version_ext_crcs'
+	eval "$(row arm-linux-gnueabi-objcopy __version_ext_crcs | sed "s/arm-linux-gnueabi/$tools/")"
 	try removed fixed.ko
 }
 
@@ -403,7 +404,7 @@ messages() { awk -v name="$1" '$1 == "==" { here = $2 == name; next } here' cons
 # Each of these is one condition, for check.
 finished() { grep -qx '== end' console; }
 loaded() { grep -qx "== $1 loaded" console && ! messages "$1" | grep -q 'no symbol version'; }
-refused() { grep -qx "== $1 refused" console && messages "$1" | grep -qE " $sample: $2( |\$)"; }
+refused() { grep -qx "== $1 refused" console && messages "$1" | grep -qE "(^| )$sample: $2( |\$)"; }
 unharmed() {
 	[ "$stopped" -ne 0 ] && [ ! -e bench/missing/fixed.ko ] &&
 		cmp bench/missing/mine.ko bench/missing/before.ko
