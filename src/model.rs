@@ -32,7 +32,7 @@ impl Model {
         Self {
             layout,
             keys,
-            slots: vec![0; 64],
+            slots: vec![0; 1 << 16],
             ..Self::default()
         }
     }
