@@ -102,7 +102,7 @@ fn mend(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
     };
     let mut table = Table::new(streams.input);
     stream::mend(&model, &mut table, options.keep_missing, write, seen)?;
-    let kinds = (&model_kind, &table.kind(options.layout));
+    let kinds = [&model_kind, &table.kind(options.layout)];
     report::report(options, kinds, &tally, log)?;
     let written = streams.output.write_all(&held);
     written.map_err(failed("output", STDOUT))

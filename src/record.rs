@@ -87,10 +87,10 @@ impl Layout {
 /// mixed, since the sums of like names are as evenly spaced as the names, and would cluster.
 pub fn hash(record: &Record, keys: &[u64; WORDS]) -> u32 {
     let words = record.chunks_exact(4).map(LittleEndian::read_u32);
-    let products = words
-        .zip(keys)
-        .map(|(word, key)| key.wrapping_mul(word.into()));
-    let sum = products.fold(0, u64::wrapping_add);
+    let mut sum = 0_u64;
+    for (word, key) in words.zip(keys) {
+        sum = sum.wrapping_add(key.wrapping_mul(word.into()));
+    }
     // 2^64 over the golden ratio, odd.
     ((sum ^ (sum >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }

@@ -9,12 +9,7 @@ use crate::tally::Tally;
 ///
 /// # Errors
 /// Records that are not written. In a strict run, whatever is wrong but records that are kept.
-pub fn report(
-    options: &Options,
-    kinds: (&Kind, &Kind),
-    tally: &Tally,
-    log: &mut Log,
-) -> Result<()> {
+pub fn report(options: &Options, kinds: [&Kind; 2], tally: &Tally, log: &mut Log) -> Result<()> {
     let (layout, strict, kept) = (options.layout, options.strict, options.keep_missing);
     let (missing, total) = (tally.missing, tally.found + tally.missing);
     if options.verbose {
@@ -40,20 +35,19 @@ pub fn report(
     log.complain(!kept, "output", STDOUT, &reason)
 }
 
-/// What explains the rest: what is at fault, its name, and the reason.
-fn cause(
-    options: &Options,
-    kinds: (&Kind, &Kind),
-    tally: &Tally,
-) -> Option<(&'static str, String, String)> {
+/// What is at fault, its name, and the reason.
+type Cause = (&'static str, String, String);
+
+/// What explains the rest.
+fn cause(options: &Options, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
     let layout = options.layout;
     let input = |reason| Some(("input", STDIN.to_owned(), reason));
-    match (misfit(kinds.0, layout, options.symvers), kinds) {
-        (_, (Kind::Table(model), Kind::Table(its))) if its != model => {
+    match (misfit(kinds[0], layout, options.symvers), kinds) {
+        (_, [Kind::Table(model), Kind::Table(its)]) if its != model => {
             input(messages::mismatch(*its, *model))
         }
         (Some(fault), _) => Some(("model", printable(&options.files[0]), fault)),
-        (_, (Kind::Text, Kind::Table(its))) if *its != layout => input(messages::target(*its)),
-        (_, (_, kind)) => input(misfit(kind, layout, false).or_else(|| messages::none(tally))?),
+        (_, [Kind::Text, Kind::Table(its)]) if *its != layout => input(messages::target(*its)),
+        (_, [_, kind]) => input(misfit(kind, layout, false).or_else(|| messages::none(tally))?),
     }
 }

@@ -19,20 +19,28 @@ pub fn read(
     layout: Layout,
     mut add: impl FnMut(&Record) -> Result<()>,
 ) -> Result<Kind> {
-    let mut text = Vec::new();
-    reader.read_to_end(&mut text)?;
-    let kind = Kind::of(&text, layout);
-    if !matches!(kind, Kind::Text | Kind::Unknown) {
-        return Ok(kind);
-    }
-    let (mut kind, mut start) = (Kind::Empty, 0);
-    for (number, end) in memchr_iter(b'\n', &text).chain([text.len()]).enumerate() {
-        let wrong = |why| Error::other(format!("line {}: {why}", number + 1));
-        if let Some(record) = record(text[start..end].trim_ascii(), layout).map_err(wrong)? {
-            add(&record)?;
-            kind = Kind::Text;
+    let (mut kind, mut number, mut text, mut at_end) = (Kind::Empty, 0, Vec::new(), false);
+    while !at_end {
+        // Of a line that has not ended.
+        let rest = text.len();
+        at_end = reader.by_ref().take(1 << 16).read_to_end(&mut text)? == 0;
+        let seen = Kind::of(&text, layout);
+        if number == 0 && !matches!(seen, Kind::Text | Kind::Unknown) {
+            return Ok(seen);
         }
-        start = end + 1;
+        text.extend(at_end.then_some(b'\n'));
+        let mut start = 0;
+        for end in memchr_iter(b'\n', &text[rest..]) {
+            let line = text[start..rest + end].trim_ascii();
+            start = rest + end + 1;
+            number += 1;
+            let wrong = |why| Error::other(format!("line {number}: {why}"));
+            if let Some(record) = record(line, layout).map_err(wrong)? {
+                add(&record)?;
+                kind = Kind::Text;
+            }
+        }
+        text.drain(..start);
     }
     Ok(kind)
 }

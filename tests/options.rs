@@ -207,12 +207,12 @@ fn symvers_takes_long_lines_and_skips_long_symbols() {
         "",
     );
 
-    // A symbol after so many blanks is cut off; a part of it must not pass for another one.
-    let line = "{ echo -n '0x22 kfree'; head -c 5000 /dev/zero | tr '\\0' ' '; echo; \
-                for i in {4080..4110}; do printf \"0x%-${i}sprintk\\n\" 11; done; } >text; \
+    // A symbol after so many blanks spans two reads; a part of it must not pass for another one.
+    let line = "{ echo -n '0x22 kfree'; head -c 65525 /dev/zero | tr '\\0' ' '; echo; \
+                for i in {65510..65560..7}; do printf \"0x%-${i}sprintk\\n\" 11; done; } >text; \
                 @ --symvers text <input 2>/dev/null";
     check(line, 0, &mended, "");
-    let line = "{ echo 0x22 kfree; for i in {4088..4100}; do printf \"0x%-${i}sprintk_and_more\\n\" 11; \
+    let line = "{ echo 0x22 kfree; for i in {65510..65550}; do printf \"0x%-${i}sprintk_and_more\\n\" 11; \
                 done; } >text; @ --symvers text <input 2>&1 >new | grep -c 'printk: not in the model'";
     check(line, 0, b"1\n", "");
 
