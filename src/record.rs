@@ -78,7 +78,8 @@ impl Layout {
 
     /// Whether two records are of one symbol: each byte of the name field counts.
     pub fn same_symbol(self, a: &Record, b: &Record) -> bool {
-        (self.0 > 1 || a[4..8] == b[4..8]) && a[8..] == b[8..]
+        // Up to 32 bytes are compared without a call.
+        (self.0 > 1 || a[4..8] == b[4..8]) && a[8..32] == b[8..32] && a[32..] == b[32..]
     }
 }
 

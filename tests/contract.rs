@@ -246,6 +246,27 @@ fn feed(program: &[String], feed: impl FnOnce(&mut dyn Write, &mut dyn Read)) ->
     (status.code().expect("no signal"), rest)
 }
 
+/// Symbols that differ in one byte differ, also in bytes after the name. In the input each follows
+/// the first of the model, so that it is compared with the second.
+#[test]
+fn compares_each_byte_of_a_name() {
+    let mut names = vec![[b'x'; 60]; 62];
+    names[0] = [b'y'; 60];
+    (0..60).for_each(|byte| names[byte + 2][byte] = 0);
+    let model: Vec<_> = (1..).zip(&names).map(|(crc, x)| record(crc, x)).collect();
+    let pairs = model[1..].iter().flat_map(|x| [&model[0], x]);
+    let mended = pairs.cloned().collect::<Vec<_>>().concat();
+    let input: Vec<u8> = mended.chunks(64).flat_map(|x| record(0, &x[4..])).collect();
+    for program in programs() {
+        let scratch = scratch();
+        write(scratch.path().join("model"), model.concat());
+        write(scratch.path().join("input"), &input);
+        let output = bash(r#""$@" model <input"#, scratch.path(), &program);
+        assert_eq!(output.status.code(), Some(0), "{program:?}");
+        assert!(output.stdout == mended, "{program:?}");
+    }
+}
+
 #[test]
 fn takes_input_in_pieces() {
     for program in programs() {
