@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    bash, check, check_in, has, has_command, has_own_program, program, read, record, run, scratch,
-    table, testdata, wide, write,
+    bash, check, check_in, has, has_own_program, program, read, record, run, scratch, table,
+    testdata, wide, write,
 };
 
 /// Runs a line with no output; the message is all that it says, and the status is 1.
@@ -303,7 +303,9 @@ fn does_not_write_the_file_that_it_reads() {
 
 #[test]
 fn knows_a_terminal() {
-    if !has_command("script") {
+    let line = "script -qec true /dev/null </dev/null >/dev/null";
+    let works = bash(line, scratch().path(), &program()).status.success();
+    if !has("script and /dev/pts", works) {
         return;
     }
     let waits = "hint: <stdin>: a terminal, waiting for a table; press ^C and add <old.versions";
