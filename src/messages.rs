@@ -29,7 +29,7 @@ pub const NOTHING: &str = "nothing written; join more models, or keep these symb
 /// Symbols are missing from the model.
 pub const UP_TO: &str = "written up to the first; join more models, or keep these symbols with -k";
 
-const CUT: &str = "cut short, or of variable length, as in some Ubuntu kernels";
+const CUT: &str = "dump it again, unless its records vary in length, as in some Ubuntu kernels";
 const MODULE: &str = "a whole module; dump its section first, for ARM: \
     arm-linux-gnueabi-objcopy MODULE /dev/null --dump-section __versions=TABLE";
 
@@ -56,9 +56,9 @@ pub fn misfit(kind: &Kind, layout: Layout, text: bool) -> Option<String> {
         Kind::Compressed(program) => format!("compressed with {program}; unpack it first"),
         Kind::Table(_) if text => "a table, not text; leave out --symvers".to_owned(),
         Kind::Table(its) if !layout.serves(*its) => target(*its),
-        Kind::Text if !text => "text, not a table; only models can be text (--symvers)".to_owned(),
+        Kind::Text if !text => "text, not a table; add --symvers if it is the model".to_owned(),
         Kind::Empty if text => NO_CRC.to_owned(),
-        Kind::Empty => "empty; does its module have a __versions section?".to_owned(),
+        Kind::Empty => "empty; did objcopy fail, or is there no __versions section?".to_owned(),
         Kind::Cut(rest) => format!("ends inside a record, {rest} bytes left over; {CUT}"),
         _ => return None,
     })

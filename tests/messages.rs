@@ -129,7 +129,7 @@ const MODULE: &str = "a whole module; dump its section first, for ARM: arm-linux
 
 #[test]
 fn tells_the_cause_first_and_alone() {
-    let text = "text, not a table; only models can be text (--symvers)";
+    let text = "text, not a table; add --symvers if it is the model";
     let no_crc = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
     let apart = |its, model| {
         format!(
@@ -187,7 +187,7 @@ fn tells_the_cause_first_and_alone() {
         (
             "empty <input",
             "model: empty",
-            "empty; does its module have a __versions section?",
+            "empty; did objcopy fail, or is there no __versions section?",
         ),
         ("arm64 <arm", "input: <stdin>", &apart(arm, arm64)),
         ("arm <arm64", "input: <stdin>", &apart(arm64, arm)),
@@ -223,9 +223,9 @@ fn tells_the_cause_first_and_alone() {
 /// What the script would do without a word is a warning, and in a strict run an error.
 #[test]
 fn warns_of_what_goes_well_and_is_wrong() {
-    let cut = "ends inside a record, 36 bytes left over; cut short, or of variable length, as in \
-               some Ubuntu kernels";
-    let empty = "empty; does its module have a __versions section?";
+    let cut = "ends inside a record, 36 bytes left over; dump it again, unless its records vary \
+               in length, as in some Ubuntu kernels";
+    let empty = "empty; did objcopy fail, or is there no __versions section?";
     for (line, what, reason) in [
         ("@ model <empty", "input: <stdin>", empty),
         ("@ empty <empty", "model: empty", empty),
@@ -492,7 +492,7 @@ fn needs_no_system_randomness() {
             "{traced} sh -c 'exec \"$0\" -k model <&-' @ >new && cat new && \
              grep -q model trace && ! grep random, trace"
         );
-        let empty = "empty; does its module have a __versions section?";
+        let empty = "empty; did objcopy fail, or is there no __versions section?";
         let warning = format!("update_versions: warning: <stdin>: {empty}\n");
         check(&line, 0, b"", &warning);
     }

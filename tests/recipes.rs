@@ -166,8 +166,7 @@ fn makes_no_module_of_one_that_has_no_table() {
     let (status, text) = sh(&recipe(FIX), folder);
     assert_eq!(status, 1);
     assert!(text.contains("can't dump section '__versions'"), "{text}");
-    let empty =
-        "update_versions: input: <stdin>: empty; does its module have a __versions section?\n";
+    let empty = "update_versions: input: <stdin>: empty; did objcopy fail, or is there no __versions section?\n";
     assert!(text.contains(empty), "{text}");
     assert!(!folder.join("fixed.ko").exists());
 }
@@ -221,7 +220,7 @@ fn shows_what_would_change() {
     assert_eq!(report, text(testdata("report/dm9000-armmp.txt")));
     // The README shows the beginning of it, and its last line.
     let readme = text(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
-    for line in report.lines().take(2).chain(report.lines().last()) {
+    for line in report.lines().take(1).chain(report.lines().last()) {
         assert!(readme.contains(&format!("    {line}\n")), "{line}");
     }
 }
@@ -336,7 +335,13 @@ fn fixes_many_modules() {
     module(folder, "modules/mii.ko", OLD, "mii");
     // And once all of them can be fixed, the status is 0.
     must("rm -r fixed", folder);
-    assert_eq!(must(&recipe(MANY), folder), "");
+    assert_eq!(
+        must(&format!("{} | sort", recipe(MANY).trim_end()), folder),
+        "modules/mii.ko\nmodules/net/a b'c.ko\nmodules/net/dm9000.ko\n"
+    );
+    // Packed modules are none.
+    must("find modules -type f -exec mv {} {}.xz \\;", folder);
+    assert_eq!(sh(&recipe(MANY), folder), (1, String::new()));
 }
 
 #[test]
