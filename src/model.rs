@@ -11,7 +11,7 @@ pub struct Model {
     layout: Layout,
     /// In the order in which the symbols first appeared, without those that were replaced.
     pub records: Vec<Record>,
-    /// Number + 1 of a record, 0 if free. A power of two, and at least half of them are free.
+    /// Number + 1 of a record, 0 if free. A power of two, and at least three in five are free.
     slots: Vec<u32>,
     keys: [u64; WORDS],
     /// The first record that gave a symbol another CRC than the one before.
@@ -42,7 +42,7 @@ impl Model {
     /// # Errors
     /// Memory that ran out.
     pub fn add(&mut self, record: &Record) -> io::Result<()> {
-        if self.records.len() * 2 >= self.slots.len() {
+        if self.records.len() * 5 >= self.slots.len() * 2 {
             self.grow()?;
         }
         let (slot, index) = self.slot(record);
@@ -88,10 +88,10 @@ impl Model {
         }
     }
 
-    /// Makes the slots anew, twice as many. All symbols differ, so none is compared, as it is in
-    /// [`Self::slot`]: that would wait for memory.
+    /// Makes the slots anew, four times as many. All symbols differ, so none is compared, as it is
+    /// in [`Self::slot`]: that would wait for memory.
     fn grow(&mut self) -> io::Result<()> {
-        let size = self.slots.len() * 2;
+        let size = self.slots.len() * 4;
         self.slots.clear();
         self.slots.try_reserve_exact(size)?;
         self.slots.resize(size, 0);
