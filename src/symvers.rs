@@ -21,15 +21,16 @@ pub fn read(
 ) -> Result<Kind> {
     let (mut kind, mut number, mut text, mut at_end) = (Kind::Empty, 0, Vec::new(), false);
     while !at_end {
-        // Of a line that has not ended.
-        let rest = text.len();
+        // The line that has not ended is left from the read before.
+        let (rest, mut start) = (text.len(), 0);
         at_end = reader.by_ref().take(1 << 16).read_to_end(&mut text)? == 0;
-        let seen = Kind::of(&text, layout);
-        if number == 0 && !matches!(seen, Kind::Text | Kind::Unknown) {
-            return Ok(seen);
+        if number == 0 {
+            let seen = Kind::of(&text, layout);
+            if !matches!(seen, Kind::Text | Kind::Unknown) {
+                return Ok(seen);
+            }
         }
         text.extend(at_end.then_some(b'\n'));
-        let mut start = 0;
         for end in memchr_iter(b'\n', &text[rest..]) {
             let line = text[start..rest + end].trim_ascii();
             start = rest + end + 1;
