@@ -249,14 +249,11 @@ fn feed(program: &[String], feed: impl FnOnce(&mut dyn Write, &mut dyn Read)) ->
 /// Mends a table whose CRCs are all 0, and compares it with what it must become.
 fn reach(model: &[u8], mended: &[u8]) {
     let input: Vec<_> = mended.chunks(64).flat_map(|x| record(0, &x[4..])).collect();
-    for program in programs() {
-        let scratch = scratch();
-        write(scratch.path().join("model"), model);
-        write(scratch.path().join("input"), &input);
-        let output = bash(r#""$@" model <input"#, scratch.path(), &program);
-        assert_eq!(output.status.code(), Some(0), "{program:?}");
-        assert!(output.stdout == mended, "{program:?}");
-    }
+    let files = tempfile::tempdir().unwrap();
+    write(files.path().join("model"), model);
+    write(files.path().join("input"), input);
+    let line = format!(r#""$@" '{0}/model' <'{0}/input'"#, files.path().display());
+    check(&line, mended, 0);
 }
 
 /// Symbols that differ in one byte differ, also in bytes after the name. In the input each follows
