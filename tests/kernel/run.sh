@@ -57,6 +57,7 @@ amd64)
 *) die "unknown ARCH '$arch': use armhf, arm64, s390x, amd64 or all" ;;
 esac
 option=${target:+--target $target}
+translate="s/arm-linux-gnueabi-/$tools-/g" # the words of README.md
 case ${KERNEL:=} in
 '') builders= ;;
 source)
@@ -195,7 +196,7 @@ recipe() {
 		/^```/ { inside = !inside && /^```sh$/; block = ""; next }
 		line { sub(/update_versions [^&]*/, line " ") }
 		{ block = block $0 "\n" }
-	' "$root/README.md" | sed -e "s/arm-linux-gnueabi-/$tools-/g" \
+	' "$root/README.md" | sed -e "$translate" \
 		-e "s/--target elf64-littleaarch64/$option/" \
 		-e "/--target/! s/update_versions --strict/& $option/" >"$scratch/recipe.sh"
 	[ -s "$scratch/recipe.sh" ] || die "README.md has no sh block with '$1'"
@@ -204,13 +205,15 @@ recipe() {
 	sh -e "$scratch/recipe.sh" >>"$scratch/log" 2>&1 || status=$?
 }
 
-# Usage: row COMMAND STRING: prints the command in a table of README.md that has STRING.
+# Usage: row COMMAND STRING: prints the command in a table of README.md that has STRING, in the
+# words of this machine.
 row() {
-	awk -F '`' -v command="$1 " -v string="$2" '
+	command=$(awk -F '`' -v command="$1 " -v string="$2" '
 		/^\|/ { for (i = 2; i <= NF; i += 2)
 			if (index($i, command) == 1 && index($i, string)) { sub(/ &&$/, "", $i); print $i; found = 1; exit } }
 		END { exit !found }
-	' "$root/README.md" || die "README.md has no $1 line with '$2' in a table"
+	' "$root/README.md") || die "README.md has no $1 line with '$2' in a table"
+	echo "$command" | sed "$translate"
 }
 
 fix='--dump-section __versions=model.versions'
@@ -311,7 +314,7 @@ make_source_cases() {
 	try other mine.ko
 	recipe "$fix"
 	try fixed fixed.ko
-	eval "$(row arm-linux-gnueabi-objcopy __version_ext_crcs | sed "s/arm-linux-gnueabi/$tools/")"
+	eval "$(row arm-linux-gnueabi-objcopy __version_ext_crcs)"
 	try removed fixed.ko
 }
 
