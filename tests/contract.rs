@@ -5,55 +5,17 @@ mod common;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use common::{
-    bash, finish, limited, program, programs, read, record, table, testdata, text, write,
+    agree, finish, limited, mended, program, programs, read, record, scratch, testdata, text, write,
 };
 
-/// A scratch folder with the files that the cases name.
-fn scratch() -> tempfile::TempDir {
-    let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path();
-    let model = table(&[(0x11, "printk"), (0x22, "kfree"), (0x33, "module_layout")]);
-    let input = table(&[(1, "module_layout"), (2, "printk")]);
-    write(folder.join("model"), &model);
-    write(folder.join("input"), &input);
-    write(
-        folder.join("missing"),
-        [input.as_slice(), &record(3, "panic"), &input].concat(),
-    );
-    write(folder.join("long"), input.repeat(4096));
-    write(folder.join("empty"), b"");
-    std::fs::create_dir(folder.join("folder")).unwrap();
-    std::os::unix::fs::symlink("model", folder.join("link")).unwrap();
-    std::os::unix::fs::symlink("nowhere", folder.join("dangling")).unwrap();
-    scratch
-}
-
-/// Puts a line of bash to each program.
-fn check(line: &str, stdout: &[u8], status: i32) {
-    for program in programs() {
-        let scratch = scratch();
-        let output = bash(line, scratch.path(), &program);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(
-            output.status.code(),
-            Some(status),
-            "{program:?}: {line}\n{stderr}"
-        );
-        assert!(
-            output.stdout == stdout,
-            "{program:?}: {line}\n{:?}\n{stderr}",
-            output.stdout
-        );
-    }
-}
-
-/// The mended `input` of [`scratch`].
-fn mended() -> Vec<u8> {
-    table(&[(0x33, "module_layout"), (0x11, "printk")])
+/// Both fail without output; this is what ours says of it.
+fn both_fail(line: &str, message: &str) {
+    let message = format!("update_versions: {message}\n");
+    assert_eq!(agree(line, 1, b""), message, "{line}");
 }
 
 /// The files of a folder, sorted. There must be `count`, else a test has lost its cases.
@@ -68,16 +30,20 @@ fn files(folder: &str, end: &str, count: usize) -> Vec<PathBuf> {
 
 #[test]
 fn agrees_with_the_recorded_cases() {
-    for model in files("golden", ".model", 24) {
-        let status = text(model.with_extension("status")).trim().parse().unwrap();
-        let line = r#""$@" "$0.model" <"$0.input""#.replace("$0", case(&model));
-        check(&line, &read(model.with_extension("stdout")), status);
+    let answers = text(testdata("golden/answers"));
+    assert_eq!(answers.lines().count(), 24);
+    for answer in answers.lines() {
+        let words: Vec<_> = answer.split(' ').collect();
+        let [case, status, size, file] = words[..] else {
+            panic!("{answer}")
+        };
+        let line = format!(
+            "'{}' {case} && @ model <input",
+            testdata("golden.sh").display()
+        );
+        let stdout = &read(testdata(file))[..size.parse().unwrap()];
+        agree(&line, status.parse().unwrap(), stdout);
     }
-}
-
-/// The path of a recorded case.
-fn case(model: &Path) -> &str {
-    model.to_str().unwrap().strip_suffix(".model").unwrap()
 }
 
 #[test]
@@ -94,136 +60,143 @@ fn agrees_on_whole_kernels() {
                 .flatten()
                 .copied()
                 .collect();
-            let line = format!("\"$@\" '{}' <'{}'", model.display(), input.display());
-            check(&line, &stdout, (stdout.len() < table.len()).into());
+            let line = format!("@ '{}' <'{}'", model.display(), input.display());
+            agree(&line, (stdout.len() < table.len()).into(), &stdout);
         }
     }
 }
 
 #[test]
+fn is_silent_when_all_is_well() {
+    assert_eq!(agree("@ model <input", 0, &mended()), "");
+}
+
+const FULL: &str = "output: <stdout>: No space left on device";
+const BAD: &str = "output: <stdout>: Bad file descriptor";
+
+#[test]
 fn wants_an_argument() {
-    check(r#""$@""#, b"Need an argument: <model-file>\n", 1);
-    check(r#""$@" >/dev/full"#, b"", 1);
-    check(r#""$@" >&-"#, b"", 1);
-    check(r#""$@" </"#, b"", 1);
-    check(r#""$@" 0>new"#, b"Need an argument: <model-file>\n", 1);
+    let message = "update_versions: arguments: no <model-file>: see update_versions --help\n";
+    for line in ["@", "@ 0>new"] {
+        let said = agree(line, 1, b"Need an argument: <model-file>\n");
+        assert_eq!(said, message, "{line}");
+    }
+    both_fail("@ >/dev/full", FULL);
+    both_fail("@ >&-", BAD);
+    both_fail("@ </", "input: <stdin>: Is a directory");
 }
 
 #[test]
 fn ignores_arguments_after_the_model() {
-    check(r#""$@" model nosuch input '' <input"#, &mended(), 0);
+    for (arguments, name, count) in [
+        ("a", "a", "1 argument"),
+        (r"'\' b", r"\\", "2 arguments"),
+        ("nosuch input ''", "nosuch", "3 arguments"),
+    ] {
+        let says = "after the model, ignored; the input is standard input";
+        let warning = format!("update_versions: warning: {name}: {count} {says}: <{name}\n");
+        let said = agree(&format!("@ model {arguments} <input"), 0, &mended());
+        assert_eq!(said, warning);
+    }
 }
 
 #[test]
 fn ends_at_a_missing_symbol() {
-    check(r#""$@" model <missing"#, &mended(), 1);
-    check(r#""$@" empty <missing"#, b"", 1);
+    agree("@ model <missing", 1, &mended()[..64]);
+    agree("@ empty <missing", 1, b"");
 }
 
 #[test]
 fn fails_without_a_readable_model() {
-    for model in [
-        "nosuch",
-        "dangling",
-        "folder",
-        "",
-        "model/",
-        "/dev/fd/77",
-        "/proc/self/mem",
-        "-",
+    let absent = "No such file or directory";
+    for (model, reason) in [
+        ("nosuch", absent),
+        ("dangling", absent),
+        ("/", "Is a directory"),
+        ("", absent),
+        ("model/", "Not a directory"),
+        ("/dev/fd/77", absent),
+        ("/proc/self/mem", "Input/output error"),
+        ("-", absent),
     ] {
-        check(&format!(r#""$@" '{model}' <input"#), b"", 1);
-        check(&format!(r#""$@" '{model}' <empty"#), b"", 1);
+        for input in ["input", "empty"] {
+            let line = format!("ln -s nowhere dangling; @ '{model}' <{input}");
+            both_fail(&line, &format!("model: {model}: {reason}"));
+        }
     }
 }
 
 #[test]
 fn takes_no_descriptor_before_the_model() {
-    check(r#""$@" /dev/fd/3 <input"#, b"", 1);
-    check(r#""$@" /dev/fd/3 <&-"#, b"", 1);
-    check(r#"exec 3<model; "$@" /dev/fd/4 <input"#, b"", 1);
-    check(r#""$@" /proc/self/fd/4 <input 1<>model"#, b"", 1);
+    agree("@ /dev/fd/3 <input", 1, b"");
+    agree("@ /dev/fd/3 <&-", 1, b"");
+    agree("exec 3<model; @ /dev/fd/4 <input", 1, b"");
+    agree("@ /proc/self/fd/4 <input 1<>model", 1, b"");
 }
 
 #[test]
 fn takes_any_kind_of_model() {
-    check(r#""$@" link <input"#, &mended(), 0);
-    check(r#""$@" <(cat model) <input"#, &mended(), 0);
-    check(
-        r#"mkfifo fifo; cat model >fifo & "$@" fifo <input"#,
-        &mended(),
-        0,
-    );
-    check(r#"cat model | "$@" /dev/stdin"#, b"", 0);
-    check(
-        r#""$@" /dev/stdin <input"#,
-        &read(scratch().path().join("input")),
-        0,
-    );
-    check(r#""$@" /dev/fd/3 3<model <input"#, &mended(), 0);
+    agree("ln -s model link; @ link <input", 0, &mended());
+    agree("@ <(cat model) <input", 0, &mended());
+    agree("mkfifo m; cat model >m & @ m <input", 0, &mended());
+    agree("cat model | @ /dev/stdin", 0, b"");
+    let input = read(scratch().path().join("input"));
+    agree("@ /dev/stdin <input", 0, &input);
+    agree("@ /dev/fd/3 3<model <input", 0, &mended());
 }
 
 #[test]
 fn reads_the_model_before_the_input() {
     // The input is there only after the model has come to its end.
-    let line = r#"mkfifo m i; (cat model >m; cat input >i) & "$@" m <i"#;
-    check(&line.replace("<i", "< <(cat i)"), &mended(), 0);
+    let line = "mkfifo m i; (cat model >m; cat input >i) & @ m < <(cat i)";
+    agree(line, 0, &mended());
     // One stream for both: the model takes the first part, up to its end.
-    check(r#"{ cat model; cat input; } | "$@" /dev/stdin"#, b"", 0);
+    agree("{ cat model; cat input; } | @ /dev/stdin", 0, b"");
 }
 
 #[test]
 fn reads_a_standard_input_of_any_kind() {
-    check(r#""$@" model <folder"#, b"", 1);
-    check(r#""$@" model 0>new"#, b"", 1);
-    check(r#""$@" model <&-"#, b"", 0);
-    check(r#""$@" model <empty"#, b"", 0);
-    check(
-        r#"{ head -c 64 >/dev/null; "$@" model; } <input"#,
-        &mended()[64..],
-        0,
-    );
+    both_fail("@ model </", "input: <stdin>: Is a directory");
+    both_fail("@ model 0>new", "input: <stdin>: Bad file descriptor");
+    agree("@ model <empty", 0, b"");
+    let line = "{ head -c 64 >/dev/null; @ model; } <input";
+    agree(line, 0, &mended()[64..]);
 }
 
 #[test]
 fn sees_closed_descriptors_as_they_are() {
-    check(r#""$@" model <input >&-"#, b"", 1);
-    check(r#""$@" model <input 2>&-"#, &mended(), 0);
-    check(r#""$@" model <&-"#, b"", 0);
-    check(r#""$@" model <&- >&- 2>&-"#, b"", 0);
-    check(r#""$@" model <input >&- 2>&-"#, b"", 1);
-    check(r#""$@" /dev/stdin <&-"#, b"", 1);
-    check(r#""$@" /dev/stdout <&- >&-"#, b"", 1);
-    check(r#""$@" /dev/stderr <&- 2>&-"#, b"", 1);
-    check(r#""$@" model <empty >&-"#, b"", 0);
+    both_fail("@ model <input >&-", BAD);
+    agree("@ model <input 2>&-", 0, &mended());
+    agree("@ model <&-", 0, b"");
+    agree("@ model <&- >&- 2>&-", 0, b"");
+    agree("@ model <input >&- 2>&-", 1, b"");
+    agree("@ /dev/stdin <&-", 1, b"");
+    agree("@ /dev/stdout <&- >&-", 1, b"");
+    agree("@ /dev/stderr <&- 2>&-", 1, b"");
+    agree("@ model <empty >&-", 0, b"");
 }
 
 #[test]
 fn fails_when_the_output_fails() {
-    check(r#""$@" model <input >/dev/full"#, b"", 1);
-    check(r#""$@" model <long >/dev/full"#, b"", 1);
-    check(r#""$@" model <empty >/dev/full"#, b"", 0);
-    check(r#""$@" model <input 1<input"#, b"", 1);
-    check(
-        r#""$@" model <long | head -c 64; exit "${PIPESTATUS[0]}""#,
-        &mended()[..64],
-        1,
-    );
+    both_fail("@ model <input >/dev/full", FULL);
+    both_fail("@ model <long >/dev/full", FULL);
+    agree("@ model <empty >/dev/full", 0, b"");
+    agree("@ model <input 1<input", 1, b"");
+    let line = r#"@ model <long | head -c 64; exit "${PIPESTATUS[0]}""#;
+    agree(line, 1, &mended()[..64]);
     // A file at its size limit keeps what fits (bash counts in KiB).
-    check(
-        r#"(ulimit -f 1; "$@" model <long >new); s=$?; cat new; exit $s"#,
-        &mended().repeat(8),
-        1,
-    );
+    let line = "(ulimit -f 1; @ model <long >new); s=$?; cat new; exit $s";
+    agree(line, 1, &mended().repeat(8));
 }
 
 #[test]
 fn does_not_mind_a_standard_error_that_fails() {
-    check(r#""$@" model <missing 2>&-"#, &mended(), 1);
-    check(r#""$@" model <missing 2>/dev/full"#, &mended(), 1);
-    check(r#""$@" model <missing 2> >(exit)"#, &mended(), 1);
-    check(r#""$@" model extra <input 2>/dev/full"#, &mended(), 0);
-    check(r#""$@" nosuch <missing 2>&-"#, b"", 1);
+    for place in ["&-", "/dev/full", " >(exit)"] {
+        let line = format!("@ model <missing 2>{place}");
+        agree(&line, 1, &mended()[..64]);
+    }
+    agree("@ model extra <input 2>/dev/full", 0, &mended());
+    agree("@ nosuch <missing 2>&-", 1, b"");
 }
 
 /// Runs a program on `model` in a scratch folder with an input that `feed` writes, byte by byte or
@@ -252,8 +225,8 @@ fn reach(model: &[u8], mended: &[u8]) {
     let files = tempfile::tempdir().unwrap();
     write(files.path().join("model"), model);
     write(files.path().join("input"), input);
-    let line = format!(r#""$@" '{0}/model' <'{0}/input'"#, files.path().display());
-    check(&line, mended, 0);
+    let line = format!("@ '{0}/model' <'{0}/input'", files.path().display());
+    agree(&line, 0, mended);
 }
 
 /// Symbols that differ in one byte differ, also in bytes after the name. In the input each follows
@@ -320,20 +293,19 @@ fn takes_a_fault_inside_a_record_for_the_end() {
 
 #[test]
 fn answers_a_record_before_the_next_one_comes() {
-    let input = read(scratch().path().join("missing"));
-    let (answered, mut lone) = (mended(), vec![0; 64]);
+    let input = read(scratch().path().join("input"));
+    let mut answer = vec![0; 64];
     let rest = feed(&program(), |stdin, stdout| {
-        for place in [0, 64] {
-            stdin.write_all(&input[place..place + 64]).unwrap();
-            stdout.read_exact(&mut lone).unwrap();
-            assert_eq!(lone, answered[place..place + 64]);
+        for (old, new) in input.chunks(64).zip(mended().chunks(64)) {
+            stdin.write_all(old).unwrap();
+            stdout.read_exact(&mut answer).unwrap();
+            assert_eq!(answer, new);
         }
         // And this before a missing symbol.
-        stdin.write_all(&input[..128]).unwrap();
-        stdin.write_all(&input[128..]).unwrap();
-        let mut both = vec![0; 128];
-        stdout.read_exact(&mut both).unwrap();
-        assert_eq!(both, answered);
+        let missing = [&input[..64], &record(3, "panic"), &input].concat();
+        stdin.write_all(&missing).unwrap();
+        stdout.read_exact(&mut answer).unwrap();
+        assert_eq!(answer, mended()[..64]);
     });
     assert_eq!(rest, (1, vec![]));
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    bash, check, check_in, has, has_own_program, program, read, record, run, scratch, table,
+    bash, check, check_in, has, has_own_program, mended, program, read, record, run, scratch,
     testdata, wide, write,
 };
 
@@ -12,33 +12,11 @@ fn fails(line: &str, message: &str) {
     check(line, 1, b"", &format!("update_versions: {message}\n"));
 }
 
-#[test]
-fn is_silent_when_all_is_well() {
-    check("@ model <input >new", 0, b"", "");
-}
-
+/// What the script does, too, is in the tests of the contract.
 #[test]
 fn gives_the_reason_of_the_system() {
-    for (line, message) in [
-        (
-            "@ nosuch <input",
-            "model: nosuch: No such file or directory",
-        ),
-        ("@ '' <input", "model: : No such file or directory"),
-        ("@ / <input", "model: /: Is a directory"),
-        ("@ model/ <input", "model: model/: Not a directory"),
-        ("@ model </", "input: <stdin>: Is a directory"),
-        ("@ model 0>new", "input: <stdin>: Bad file descriptor"),
-        (
-            "@ model <input >&-",
-            "output: <stdout>: Bad file descriptor",
-        ),
-        ("@ </", "input: <stdin>: Is a directory"),
-    ] {
-        fails(line, message);
-    }
-    let full = "output: <stdout>: No space left on device";
-    for line in ["@ model <input", "@ --strict model <input", "@ --help", "@"] {
+    for line in ["@ --strict model <input", "@ --help"] {
+        let full = "output: <stdout>: No space left on device";
         fails(&format!("{line} >/dev/full"), full);
     }
     // A descriptor cannot be duplicated, but is not closed.
@@ -73,10 +51,13 @@ fn names_an_option_that_is_wrong() {
 
 #[test]
 fn wants_a_model() {
-    let need = b"Need an argument: <model-file>\n";
-    let stderr = "update_versions: arguments: no <model-file>: see update_versions --help\n";
-    for line in ["@", "@ --", "@ -v", "@ 0>new"] {
-        check(line, 1, need, stderr);
+    let scratch = scratch();
+    for line in ["@ --", "@ -v"] {
+        assert_eq!(
+            run(line, scratch.path()),
+            run("@", scratch.path()),
+            "{line}"
+        );
     }
 }
 
@@ -84,7 +65,7 @@ fn wants_a_model() {
 fn knows_options_from_models() {
     for line in ["@ ./-x <input", "@ -- -x <input", "@ -- -x -y <input"] {
         let line = format!("cp model ./-x; {line} 2>/dev/null");
-        check(&line, 0, &table(&[(0x22, "kfree"), (0x11, "printk")]), "");
+        check(&line, 0, &mended(), "");
     }
 }
 
@@ -245,6 +226,11 @@ fn warns_of_what_goes_well_and_is_wrong() {
             "model: m",
             "gives kfree two CRCs; tables of different kernels?",
         ),
+        (
+            r"printf '0x22 kfree\n0x11 printk\n0x12 printk\n' >m; @ --symvers m <input",
+            "model: m",
+            "gives printk two CRCs; tables of different kernels?",
+        ),
         // The script finds each CRC of a 64-bit big-endian table only if it does not change.
         (
             "@ s390x <s390x",
@@ -296,7 +282,7 @@ fn does_not_write_the_file_that_it_reads() {
         "@ --strict model </dev/null >/dev/null",
         "@ --strict model <input >new",
     ] {
-        let (_, _, stderr) = run(&line.replace('@', r#""$@""#), scratch().path());
+        let (_, _, stderr) = run(line, scratch().path());
         assert!(!stderr.contains("same file"), "{stderr}");
     }
 }
@@ -329,57 +315,22 @@ fn knows_a_terminal() {
 }
 
 #[test]
-fn tells_of_ignored_arguments() {
-    for (arguments, name, count) in [("a", "a", "1 argument"), ("'\\' b", r"\\", "2 arguments")] {
-        let says = "after the model, ignored; the input is standard input";
-        let warning = format!("update_versions: warning: {name}: {count} {says}: <{name}\n");
-        check(
-            &format!("@ model {arguments} <input >new"),
-            0,
-            b"",
-            &warning,
-        );
-    }
-}
-
-#[test]
 fn names_missing_symbols_and_what_to_do() {
-    let line = "@ 6.1.0-50-armmp/qrtr.versions <6.1.0-47-armmp/qrtr.versions | wc -c";
+    let tables = "6.1.0-50-armmp/qrtr.versions <6.1.0-47-armmp/qrtr.versions";
     let symbols = "update_versions: symbol: radix_tree_delete: not in the model\n\
                    update_versions: symbol: radix_tree_iter_resume: not in the model\n";
-    let missing = "2 of 113 symbols missing from the model";
-    let advice = "join more models, or keep these symbols with -k";
-    for (options, size, end) in [
-        (
-            "",
-            3200,
-            format!("output: <stdout>: {missing}; written up to the first; {advice}"),
-        ),
-        (
-            "--strict",
-            0,
-            format!("output: <stdout>: {missing}; nothing written; {advice}"),
-        ),
-        (
-            "-k",
-            7232,
-            format!("warning: <stdout>: {missing}; kept with their old CRCs"),
-        ),
-        (
-            "--strict -k",
-            7232,
-            format!("warning: <stdout>: {missing}; kept with their old CRCs"),
-        ),
+    let missing = "<stdout>: 2 of 113 symbols missing from the model";
+    let (error, advice) = ("output", "join more models, or keep these symbols with -k");
+    let (warning, kept) = ("warning", "kept with their old CRCs");
+    for (options, status, what, end) in [
+        ("", 1, error, format!("written up to the first; {advice}")),
+        ("--strict", 1, error, format!("nothing written; {advice}")),
+        ("-k", 0, warning, kept.to_owned()),
+        ("--strict -k", 0, warning, kept.to_owned()),
     ] {
-        let line = line.replace("@", &format!("@ {options}"));
-        let stderr = format!("{symbols}update_versions: {end}\n");
-        check_in(
-            &testdata(""),
-            &line,
-            0,
-            format!("{size}\n").as_bytes(),
-            &stderr,
-        );
+        let line = format!("@ {options} {tables} 2>&1 >/dev/null");
+        let said = format!("{symbols}update_versions: {what}: {missing}; {end}\n");
+        check_in(&testdata(""), &line, status, said.as_bytes(), "");
     }
 }
 
@@ -390,7 +341,7 @@ fn names_twenty_missing_symbols() {
         let strangers = (0..count).map(|number| record(1, format!("symbol_{number}")));
         let input = [record(1, "kfree"), strangers.collect::<Vec<_>>().concat()].concat();
         write(scratch.path().join("input"), input);
-        let (_, _, stderr) = run(&format!(r#""$@" {options} model <input"#), scratch.path());
+        let (_, _, stderr) = run(&format!("@ {options} model <input"), scratch.path());
         assert_eq!(stderr.matches("symbol: symbol_").count(), 20, "{stderr}");
         let more = "update_versions: symbol: and 2325 more: not in the model\n";
         assert_eq!(stderr.contains(more), count > 20, "{stderr}");
@@ -408,7 +359,7 @@ fn escapes_hostile_names() {
     let folder = scratch.path();
     let evil = record(1, b"\x1b[2Jevil\r\n\x07\xff\\x\x9b1m\0tail");
     write(folder.join("input"), [record(1, "kfree"), evil].concat());
-    let (status, _, stderr) = run(r#""$@" model <input"#, folder);
+    let (status, _, stderr) = run("@ model <input", folder);
     let name = r"update_versions: symbol: \x1b[2Jevil\r\n\x07\xff\\x\x9b1m\x00tail: not in";
     assert!(status == 1 && stderr.starts_with(name), "{stderr}");
     // Bytes, since a shell's own characters depend on its locale.
@@ -421,37 +372,6 @@ fn escapes_hostile_names() {
     ] {
         let message = format!("model: {escaped}: No such file or directory");
         fails(&format!("@ $'{name}' <input"), &message);
-    }
-}
-
-#[test]
-fn survives_random_bytes() {
-    for options in [
-        "",
-        "-v -k",
-        "-v --target elf64-big",
-        "--symvers",
-        "--strict",
-    ] {
-        let scratch = scratch();
-        let line = format!(
-            r#"for i in model input; do head -c 100001 /dev/urandom >$i; done
-            "$@" {options} model <input; s=$?; "$@" {options} input <input || exit $((s + $?))"#
-        );
-        let output = bash(&line, scratch.path(), &program());
-        let unprintable = |byte: &u8| !byte.is_ascii() || byte.is_ascii_control() && *byte != b'\n';
-        let fine =
-            matches!(output.status.code(), Some(0..3)) && !output.stderr.iter().any(unprintable);
-        if !fine {
-            let (model, input) = (scratch.path().join("model"), scratch.path().join("input"));
-            let folder = scratch.keep();
-            panic!(
-                "{options}: {output:?}\n{}, {} in {}",
-                model.display(),
-                input.display(),
-                folder.display()
-            );
-        }
     }
 }
 
@@ -470,9 +390,23 @@ fn needs_memory_for_distinct_symbols_only() {
 
 #[test]
 fn says_so_when_memory_runs_out() {
-    if has_own_program() {
-        let line = "ulimit -v 30000; seq -f '%060.0f123' 1000000 | @ /dev/stdin";
-        fails(line, "model: /dev/stdin: out of memory");
+    if !has_own_program() {
+        return;
+    }
+    for (line, name) in [
+        (
+            "seq -f '%060.0f123' 1000000 | @ /dev/stdin",
+            "model: /dev/stdin",
+        ),
+        (
+            "for i in {1..100}; do cat long; done | @ --strict model",
+            "output: <stdout>",
+        ),
+    ] {
+        fails(
+            &format!("ulimit -v 30000; {line}"),
+            &format!("{name}: out of memory"),
+        );
     }
 }
 
@@ -516,8 +450,8 @@ fn takes_any_well_formed_table_for_one() {
             [wide(&crc, "kfree"), wide(b"\t\t\n\t", "printk")].concat(),
         );
         for line in [
-            "@ --strict input <input >new",
-            "@ --strict model <input >new",
+            "@ --strict -F elf32-little input <input >new",
+            "@ --strict -F elf32-little model <input >new",
         ] {
             check_in(scratch.path(), line, 0, b"", "");
         }

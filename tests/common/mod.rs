@@ -126,15 +126,17 @@ fn contents(file: &mut File) -> Vec<u8> {
     bytes
 }
 
-/// The same with our program; returns status, standard output and standard error.
-pub fn run(line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
-    let output = bash(line, folder, &program());
+/// Runs a line in which `@` stands for the program; returns status and both outputs.
+fn put(program: &[String], line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
+    let output = bash(&line.replace('@', r#""$@""#), folder, program);
     let stderr = String::from_utf8(output.stderr).expect("messages are UTF-8");
-    (
-        output.status.code().expect("no signal"),
-        output.stdout,
-        stderr,
-    )
+    let status = output.status.code().expect("no signal");
+    (status, output.stdout, stderr)
+}
+
+/// The same with our program.
+pub fn run(line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
+    put(&program(), line, folder)
 }
 
 /// Whether a command of this name is there.
@@ -190,26 +192,45 @@ pub fn table(records: &[(u32, &str)]) -> Vec<u8> {
 pub fn scratch() -> tempfile::TempDir {
     let scratch = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| write(scratch.path().join(name), bytes);
+    let input = table(&[(1, "kfree"), (0x11, "printk")]);
     file("model", &table(&[(0x11, "printk"), (0x22, "kfree")]));
-    file("input", &table(&[(1, "kfree"), (0x11, "printk")]));
+    file("input", &input);
     file(
         "missing",
         &table(&[(1, "kfree"), (3, "panic"), (2, "printk")]),
     );
-    file("long", &record(1, "kfree").repeat(3000));
+    file("long", &input.repeat(4096));
     file("empty", b"");
     scratch
 }
 
-/// Runs a line in which `@` stands for `"$@"`, in a scratch folder, and checks all that comes out
-/// of it.
+/// What becomes of that input.
+pub fn mended() -> Vec<u8> {
+    table(&[(0x22, "kfree"), (0x11, "printk")])
+}
+
+/// Runs a line in a scratch folder, and checks all that comes out of it.
 pub fn check(line: &str, status: i32, stdout: &[u8], stderr: &str) {
     check_in(scratch().path(), line, status, stdout, stderr);
 }
 
 /// The same in another folder.
 pub fn check_in(folder: &Path, line: &str, status: i32, stdout: &[u8], stderr: &str) {
-    let output = run(&line.replace('@', r#""$@""#), folder);
-    assert_eq!((output.0, output.2.as_str()), (status, stderr), "{line}");
-    assert!(output.1 == stdout, "{line}\n{:?}", output.1);
+    let said = expect(&program(), folder, line, status, stdout);
+    assert_eq!(said, stderr, "{line}");
+}
+
+/// The same with the program and, if it is at hand, the script. Returns what ours says.
+pub fn agree(line: &str, status: i32, stdout: &[u8]) -> String {
+    let programs = programs().into_iter();
+    let said = programs.map(|program| expect(&program, scratch().path(), line, status, stdout));
+    said.collect::<Vec<_>>().swap_remove(0)
+}
+
+fn expect(program: &[String], folder: &Path, line: &str, status: i32, stdout: &[u8]) -> String {
+    let output = put(program, line, folder);
+    let what = format!("{program:?}: {line}\n{}", output.2);
+    assert_eq!(output.0, status, "{what}");
+    assert!(output.1 == stdout, "{what}\n{:?}", output.1);
+    output.2
 }
