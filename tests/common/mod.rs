@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // no test file needs all of it
 
+pub mod modules;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
