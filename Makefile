@@ -1,7 +1,6 @@
 # update_versions: build, test, install. GNU make; see README.md.
 
 PREFIX ?= /usr/local
-DESTDIR ?=
 CARGO ?= cargo
 # Another machine to build for, like armv7-unknown-linux-gnueabihf, and its linker.
 TARGET ?= $(CARGO_BUILD_TARGET)
@@ -23,17 +22,21 @@ program = target/update_versions
 bindir = $(DESTDIR)$(PREFIX)/bin
 mandir = $(DESTDIR)$(PREFIX)/share/man/man1
 need = sh tests/need.sh
-ARCH = $(if $(filter command line,$(origin ARCH)),$(ARCH),armhf)
+ARCH = armhf
 
-.PHONY: all toolchain tools demo test check mutants bench kernel-test install uninstall clean
+.PHONY: all help toolchain tools demo test check mutants bench kernel-test install uninstall clean
 
-all: toolchain
+all: toolchain ## build target/update_versions (the default)
 	@mkdir -p target
 	@$(CARGO) build --release --locked $(for_target) \
 		--message-format json-render-diagnostics >target/build.json || { \
 		[ "$$($(or $(LINKER),cc) -print-file-name=libc.a)" != libc.a ] || \
 			echo 'there is no static libc: install it, or: make STATIC=' >&2; exit 1; }
 	@install -m 755 "$$(sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' target/build.json)" $(program)
+	@echo '$(TARGET)' >target/for
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 toolchain:
 	@case "$$($(CARGO) --version)" in \
@@ -44,11 +47,11 @@ toolchain:
 tools:
 	@$(need) arm-linux-gnueabi-objcopy=binutils-arm-linux-gnueabi
 
-demo: tools all
+demo: tools all ## fix an ARM module before your eyes
 	@sh tests/demo.sh
 
 # What a test cannot do here it writes into target/skipped.
-test: tools all
+test: tools all ## run all tests
 	@$(need) aarch64-linux-gnu-objcopy=binutils-aarch64-linux-gnu \
 		s390x-linux-gnu-objcopy=binutils-s390x-linux-gnu \
 		powerpc-linux-gnu-objcopy=binutils-powerpc-linux-gnu strace=strace \
@@ -62,39 +65,41 @@ test: tools all
 		echo 'not compared with the script itself: set UPDATE_VERSIONS_PY and PYTHON2'
 	@sort -u target/skipped | sed 's/^/skipped: /'
 
-check: toolchain
+check: toolchain ## run the linters and all tests
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	if command -v mandoc >/dev/null; then mandoc -Tlint src/update_versions.1; fi
 	if command -v shellcheck >/dev/null; then shellcheck tests/*.sh tests/kernel/* testdata/*.sh; fi
 	$(MAKE) test
 
-mutants: tools
+mutants: tools ## find changes of the source that no test sees
 	@command -v cargo-mutants >/dev/null || { \
 		echo 'please install: cargo install --locked cargo-mutants' >&2; exit 1; }
 	$(CARGO) mutants --output target --timeout 120 --jobs 2
 
-bench: toolchain
+bench: toolchain ## measure how fast it is
 	$(CARGO) bench --locked --bench ratios
 
 # WHOLE=1 fixes every module of a kernel, too; KEEP=folder keeps the downloads for the next run.
 # KERNEL=source builds one. Those who build kernels may have another KERNEL in the environment.
 kernel-test: KERNEL =
-kernel-test: all
+kernel-test: all ## load modules into kernels in QEMU; ARCH= says whose
 	@KERNEL='$(KERNEL)' sh tests/kernel/run.sh $(ARCH)
 
 # Nothing is built here, since `sudo make install` may not have the toolchain.
-install:
+install: ## install below PREFIX, with DESTDIR before it
 	@[ -x $(program) ] && [ -z "$$(find src Cargo.* .cargo -newer $(program))" ] || { \
 		echo '$(program) is older than its source, or was never built: run make first' >&2; exit 1; }
+	@for=$$(cat target/for); [ "$$for" = '$(TARGET)' ] || [ -n '$(DESTDIR)' ] || { \
+		echo "$(program) is for $${for:-this machine}: say so with TARGET=, or set DESTDIR" >&2; \
+		exit 1; }
 	install -d "$(bindir)" "$(mandir)"
 	install -m 755 $(program) "$(bindir)/update_versions"
 	ln -sf update_versions "$(bindir)/update_versions.py"
 	install -m 644 src/update_versions.1 "$(mandir)/update_versions.1"
 
-uninstall:
+uninstall: ## remove what install installed
 	rm -f "$(bindir)/update_versions" "$(bindir)/update_versions.py" "$(mandir)/update_versions.1"
 
-clean:
-	$(CARGO) clean
+clean: ## remove the folder target
 	rm -rf target
