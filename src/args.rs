@@ -5,14 +5,12 @@ use std::fmt::Display;
 
 use lexopt::{Arg, Parser};
 
-use crate::messages::{Result, message, printable};
+use crate::log::{Result, message, printable};
 use crate::record::Layout;
 
 /// What `--help` prints.
 pub const HELP: &str = include_str!("help.txt");
-
-/// What `--version` prints.
-pub const VERSION: &str = concat!("update_versions ", env!("CARGO_PKG_VERSION"), "\n");
+const VERSION: &str = concat!("update_versions ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// What is asked for.
 #[derive(Default)]
@@ -21,15 +19,10 @@ pub struct Options {
     pub files: Vec<OsString>,
     /// A text to print, and nothing else to do: `--help` or `--version`.
     pub print: Option<&'static str>,
-    /// `--target`
-    pub layout: Layout,
-    /// `--keep-missing`
+    pub target: Option<Layout>,
     pub keep_missing: bool,
-    /// `--strict`
     pub strict: bool,
-    /// `--symvers`
     pub symvers: bool,
-    /// `--verbose`
     pub verbose: bool,
 }
 
@@ -43,7 +36,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options> {
     while let (None, Some(arg)) = (options.print, parser.next().map_err(failure)?) {
         match arg {
             Arg::Short('F') | Arg::Long("target") => {
-                options.layout = target(&parser.value().map_err(failure)?)?;
+                options.target = Some(target(&parser.value().map_err(failure)?)?);
             }
             Arg::Short('h') | Arg::Long("help") => options.print = Some(HELP),
             Arg::Short('k') | Arg::Long("keep-missing") => options.keep_missing = true,
@@ -59,21 +52,21 @@ pub fn parse(args: Vec<OsString>) -> Result<Options> {
 }
 
 /// Names that binutils has for the machines of Linux (bfd/targets.c): a line a layout, its generic
-/// name first, in the order of [`Layout::NAMES`].
+/// name first, in the order of [`Layout::ALL`].
 const TARGETS: &str = include_str!("targets.txt");
 
 fn target(name: &OsStr) -> Result<Layout> {
-    let mut rows = TARGETS.lines();
-    let row = rows.position(|row| row.split(' ').any(|known| name == known));
-    row.map(Layout).ok_or_else(|| {
-        let names = Layout::NAMES.join(", ");
-        let reason = format!("unknown; try what objdump -f prints, or {names}");
-        message("target", printable(name), reason)
+    let known = |names: &str| names.split(' ').any(|known| name == known);
+    let line = TARGETS.lines().position(known);
+    line.map(|line| Layout::ALL[line]).ok_or_else(|| {
+        let generic = Layout::ALL.map(Layout::name).join(", ");
+        let reason = format!("unknown; try what objdump -f prints, or {generic}");
+        message("target", &printable(name), &reason)
     })
 }
 
-/// The failure of arguments that make no sense.
+/// The message for arguments that make no sense.
 pub fn failure(error: impl Display) -> String {
     let error = printable(error.to_string());
-    message("arguments", error, "see update_versions --help")
+    message("arguments", &error, "see update_versions --help")
 }

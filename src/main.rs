@@ -6,8 +6,9 @@
 #![no_main]
 
 use std::ffi::{CStr, OsStr, c_char, c_int};
-use std::fs::{self, File};
-use std::io::{self, IsTerminal, Read, Write};
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::mem::ManuallyDrop;
 use std::os::unix::prelude::*;
 
 /// Bad file descriptor: errno(3).
@@ -35,51 +36,25 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
         let arg = unsafe { CStr::from_ptr(*argv.add(index)) };
         OsStr::from_bytes(arg.to_bytes()).to_owned()
     });
+    // std's own streams have buffers, and hide a descriptor that is closed.
+    // SAFETY: 0 and 1 are nobody else's, and are not closed here.
+    let [mut stdin, mut stdout] =
+        [0, 1].map(|number| ManuallyDrop::new(unsafe { File::from_raw_fd(number) }));
+    let (input, output) = (stdin.metadata(), stdout.metadata());
+    let mut empty = io::empty();
     let streams = update_versions::Streams {
-        input: &mut Stream(io::stdin(), None),
-        output: &mut Stream(io::stdout(), None),
-        input_is_terminal: io::stdin().is_terminal(),
-        output_is_terminal: io::stdout().is_terminal(),
-        same_file: file("/dev/fd/0").is_some_and(|input| file("/dev/fd/1") == Some(input)),
+        input_is_terminal: stdin.is_terminal(),
+        output_is_terminal: stdout.is_terminal(),
+        same_file: match (&input, &output) {
+            (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+            _ => false,
+        },
+        // To the script a closed input is an empty one. The model may take its number.
+        input: match input {
+            Err(error) if error.raw_os_error() == Some(EBADF) => &mut empty,
+            _ => &mut *stdin,
+        },
+        output: &mut *stdout,
     };
     update_versions::run(args.collect(), streams, &mut io::stderr()).into()
-}
-
-/// The identity of a regular file, without opening it.
-fn file(path: &str) -> Option<(u64, u64)> {
-    let file = fs::metadata(path).ok()?;
-    file.is_file().then(|| (file.dev(), file.ino()))
-}
-
-/// A standard stream without std's buffer, which also hides a bad descriptor. It is duplicated
-/// when it is first used: until the model is open, no number is taken that `/dev/fd` would show.
-struct Stream<S>(S, Option<File>);
-
-impl<S: AsFd> Stream<S> {
-    fn file(&mut self) -> io::Result<&mut File> {
-        match &mut self.1 {
-            Some(file) => Ok(file),
-            none => Ok(none.insert(self.0.as_fd().try_clone_to_owned()?.into())),
-        }
-    }
-}
-
-impl<S: AsFd> Read for Stream<S> {
-    /// A closed standard input is an empty one: to the script, whose model takes its number.
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.file() {
-            Err(error) if error.raw_os_error() == Some(EBADF) => Ok(0),
-            file => file?.read(buffer),
-        }
-    }
-}
-
-impl<S: AsFd> Write for Stream<S> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.file()?.write(buffer)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

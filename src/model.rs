@@ -3,105 +3,108 @@
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
 
-use crate::record::{Layout, Record, WORDS, hash};
+use byteorder::{ByteOrder, LittleEndian};
+
+use crate::record::{Layout, RECORD_SIZE, Record};
+
+/// Words of 4 bytes in a record.
+const WORDS: usize = RECORD_SIZE / 4;
 
 /// Records and a hash table over them: open addressing with linear probing.
-#[derive(Default)]
 pub struct Model {
-    layout: Layout,
-    /// In the order in which the symbols first appeared, without those that were replaced.
-    pub records: Vec<Record>,
+    /// That of its records.
+    pub layout: Layout,
+    /// In the order in which the symbols first appeared.
+    records: Vec<Record>,
     /// Number + 1 of a record, 0 if free. A power of two, and at least three in five are free.
     slots: Vec<u32>,
-    keys: [u64; WORDS],
-    /// The first record that gave a symbol another CRC than the one before.
-    pub conflict: Option<Record>,
+    /// A secret factor for each word of a record.
+    factors: [u64; WORDS],
+    /// Number of the record that [`Self::find`] tries first.
+    next: usize,
 }
 
 impl Model {
-    /// An empty one.
-    pub fn new(layout: Layout) -> Self {
+    /// An index over these records. Of those with one symbol the last counts. With it comes the
+    /// first of them that has another CRC than the one before.
+    ///
+    /// # Errors
+    /// Memory that ran out.
+    pub fn new(layout: Layout, records: Vec<Record>) -> io::Result<(Self, Option<Record>)> {
         // Whoever writes a module does not know when, where in memory and as which process this
         // runs. Unlike the system's randomness, that needs no descriptor and no recent kernel.
         let time = std::time::SystemTime::now();
         let secret = (time, std::ptr::from_ref(&time).addr(), std::process::id());
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        let mut keys = std::array::from_fn(|i| hasher.hash_one((&secret, i)));
-        // The CRC does not count.
-        keys[..layout.crc_size() / 4].fill(0);
-        Self {
+        let mut factors = std::array::from_fn(|word| hasher.hash_one((&secret, word)));
+        factors[..layout.crc_size() / 4].fill(0); // The CRC does not count.
+        let size = (records.len() * 5 / 2 + 1).next_power_of_two();
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(size)?;
+        slots.resize(size, 0);
+        let mut model = Self {
             layout,
-            keys,
-            slots: vec![0; 1 << 16],
-            ..Self::default()
-        }
-    }
-
-    /// Adds a record. If its symbol is there, it takes the place of the older one.
-    ///
-    /// # Errors
-    /// Memory that ran out.
-    pub fn add(&mut self, record: &Record) -> io::Result<()> {
-        if self.records.len() * 5 >= self.slots.len() * 2 {
-            self.grow()?;
-        }
-        let (slot, index) = self.slot(record);
-        if let Some(index) = index {
-            if self.records[index] != *record {
-                self.records[index] = *record;
-                self.conflict.get_or_insert(*record);
-            }
-            return Ok(());
-        }
-        self.records.try_reserve(1)?;
-        self.records.push(*record);
-        self.slots[slot] = u32::try_from(self.records.len()).map_err(io::Error::other)?;
-        Ok(())
-    }
-
-    /// The record with this symbol. The one of number `next` is tried first, since the tables of a
-    /// kernel have their symbols in nearly the same order; it becomes the one after the found.
-    pub fn find(&self, record: &Record, next: &mut usize) -> Option<&Record> {
-        let index = match self.records.get(*next) {
-            Some(known) if self.layout.same_symbol(known, record) => *next,
-            _ => self.slot(record).1?,
+            records,
+            slots,
+            factors,
+            next: 0,
         };
-        *next = index + 1;
-        self.records.get(index)
+        // Records that only repeat a symbol are dropped.
+        let (mut kept, mut conflict) = (0, None);
+        for index in 0..model.records.len() {
+            let record = model.records[index];
+            match model.search(&record) {
+                Ok(older) if model.records[older] == record => {}
+                Ok(older) => {
+                    model.records[older] = record;
+                    conflict.get_or_insert(record);
+                }
+                Err(slot) => {
+                    model.records[kept] = record;
+                    kept += 1;
+                    model.slots[slot] = u32::try_from(kept).map_err(io::Error::other)?;
+                }
+            }
+        }
+        model.records.truncate(kept);
+        Ok((model, conflict))
     }
 
-    /// The slot at which the search for a symbol begins.
-    pub fn home(&self, record: &Record) -> usize {
-        let hash = u64::from(hash(record, &self.keys));
-        ((hash * self.slots.len() as u64) >> 32) as usize
+    /// The record with this symbol. The one after the last that was found is tried first, since
+    /// the tables of a kernel have their symbols in nearly the same order.
+    pub fn find(&mut self, record: &Record) -> Option<&Record> {
+        let index = match self.records.get(self.next) {
+            Some(known) if self.layout.same_symbol(known, record) => self.next,
+            _ => self.search(record).ok()?,
+        };
+        self.next = index + 1;
+        Some(&self.records[index])
     }
 
-    /// The slot of a symbol, with the number of its record, or the free slot where it belongs.
-    fn slot(&self, record: &Record) -> (usize, Option<usize>) {
+    /// The number of the record with this symbol, or else the free slot where it belongs.
+    fn search(&self, record: &Record) -> Result<usize, usize> {
         let mut slot = self.home(record);
-        loop {
-            slot &= self.slots.len() - 1;
-            match (self.slots[slot] as usize).checked_sub(1) {
-                Some(index) if !self.layout.same_symbol(&self.records[index], record) => slot += 1,
-                index => return (slot, index),
+        while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
+            if self.layout.same_symbol(&self.records[index], record) {
+                return Ok(index);
             }
+            slot = (slot + 1) & (self.slots.len() - 1);
         }
+        Err(slot)
     }
 
-    /// Makes the slots anew, four times as many. All symbols differ, so none is compared, as it is
-    /// in [`Self::slot`]: that would wait for memory.
-    fn grow(&mut self) -> io::Result<()> {
-        let size = self.slots.len() * 4;
-        self.slots.clear();
-        self.slots.try_reserve_exact(size)?;
-        self.slots.resize(size, 0);
-        for (index, record) in self.records.iter().enumerate() {
-            let mut slot = self.home(record);
-            while self.slots[slot & (size - 1)] > 0 {
-                slot += 1;
-            }
-            self.slots[slot & (size - 1)] = index as u32 + 1;
-        }
-        Ok(())
+    /// The slot at which the search for a symbol begins, by a hash: a sum over words of 4 bytes,
+    /// times secret factors, so that nobody can choose symbols that collide (Lemire and Kaser,
+    /// Strongly universal string hashing is fast, 2014).
+    pub fn home(&self, record: &Record) -> usize {
+        let words = record.chunks_exact(4).map(LittleEndian::read_u32);
+        let products = words.zip(&self.factors);
+        let sum = products.fold(0_u64, |sum, (word, factor)| {
+            sum.wrapping_add(factor.wrapping_mul(word.into()))
+        });
+        // The sums of like names are as evenly spaced as the names: mixed by 2^64 over the golden
+        // ratio, they do not cluster.
+        let mixed = (sum ^ (sum >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) as usize & (self.slots.len() - 1)
     }
 }

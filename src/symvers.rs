@@ -2,52 +2,58 @@
 //! or what `modprobe --dump-modversions` prints. A line is a CRC in hex, a symbol, and what may
 //! follow.
 
-use std::io::{Error, Read, Result};
+use std::fs::File;
+use std::io::{self, Read};
 
-use memchr::{memchr_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::record::{Layout, Record};
 use crate::table::Kind;
 
-/// Hands each record of the text to `add`, in this layout. Returns what the text is; it is empty
-/// if it has no record.
+/// Bytes that are read at once, but for a line that is longer.
+const BLOCK: usize = 1 << 16;
+
+/// The symbols of a text, and what it is: empty if no symbol in it has a CRC.
 ///
 /// # Errors
-/// A failed read, a line that is wrong, an error of `add`.
-pub fn read(
-    mut reader: impl Read,
-    layout: Layout,
-    mut add: impl FnMut(&Record) -> Result<()>,
-) -> Result<Kind> {
-    let (mut kind, mut number, mut text, mut at_end) = (Kind::Empty, 0, Vec::new(), false);
+/// A failed read, a line that is wrong, memory that ran out.
+pub fn read(file: File, layout: Layout) -> io::Result<(Vec<Record>, Kind)> {
+    let (mut kind, mut records, mut number, mut at_end) = (Kind::Empty, Vec::new(), 0, false);
+    // Whole lines are taken out of it, and the rest waits for the next read.
+    let mut text = Vec::new();
     while !at_end {
-        // The line that has not ended is left from the read before.
-        let (rest, mut start) = (text.len(), 0);
-        at_end = reader.by_ref().take(1 << 16).read_to_end(&mut text)? == 0;
-        if number == 0 {
+        let rest = text.len();
+        // With room to spare, reading does not need more memory on its own.
+        text.try_reserve(2 * BLOCK)?;
+        at_end = (&file).take(BLOCK as u64).read_to_end(&mut text)? < BLOCK;
+        if number == 0 && rest == 0 {
             let seen = Kind::of(&text, layout);
             if !matches!(seen, Kind::Text | Kind::Unknown) {
-                return Ok(seen);
+                return Ok((records, seen));
             }
+            // In what is no text the next line end can be far.
+            at_end |= memchr(0, &text).is_some();
         }
         text.extend(at_end.then_some(b'\n'));
+        let mut start = 0;
         for end in memchr_iter(b'\n', &text[rest..]) {
             let line = text[start..rest + end].trim_ascii();
             start = rest + end + 1;
             number += 1;
-            let wrong = |why| Error::other(format!("line {number}: {why}"));
+            let wrong = |why| io::Error::other(format!("line {number}: {why}"));
             if let Some(record) = record(line, layout).map_err(wrong)? {
-                add(&record)?;
+                records.try_reserve(1)?;
+                records.push(record);
                 kind = Kind::Text;
             }
         }
         text.drain(..start);
     }
-    Ok(kind)
+    Ok((records, kind))
 }
 
-/// The record that a line stands for, if it does for one.
-fn record(line: &[u8], layout: Layout) -> std::result::Result<Option<Record>, &'static str> {
+/// The record of the symbol in this line, if it has one with a CRC.
+fn record(line: &[u8], layout: Layout) -> Result<Option<Record>, &'static str> {
     if line.is_empty() || line[0] == b'#' {
         return Ok(None);
     }
@@ -69,10 +75,9 @@ fn column(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// The value of hex digits, with `0x` before them or not.
 fn hex(digits: &[u8]) -> Option<u32> {
-    let prefix = digits.starts_with(b"0x") || digits.starts_with(b"0X");
+    let digits = std::str::from_utf8(digits).ok()?;
+    let prefix = digits.starts_with("0x") || digits.starts_with("0X");
     let digits = if prefix { &digits[2..] } else { digits };
-    let value = digits.iter().try_fold(0_u32, |value, digit| {
-        Some(value.checked_mul(16)? | char::from(*digit).to_digit(16)?)
-    });
-    value.filter(|_| !digits.is_empty())
+    let value = u32::from_str_radix(digits, 16).ok();
+    value.filter(|_| !digits.starts_with('+'))
 }

@@ -1,6 +1,7 @@
 //! A raw `__versions` table as a source of records, however its bytes arrive; and what else a file
 //! can be, as its first bytes tell.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 
 use crate::record::{Layout, RECORD_SIZE, Record};
@@ -8,26 +9,22 @@ use crate::record::{Layout, RECORD_SIZE, Record};
 /// Records in one read: 64 KiB, what a pipe holds (pipe(7)).
 const RECORDS: usize = 1024;
 
-/// Hands each record of a table to `add`. Returns what the table is, if one of this layout is
-/// wanted.
+/// The records of a table, and what it is.
 ///
 /// # Errors
-/// A failed read, an error of `add`.
-pub fn read(
-    reader: impl Read,
-    layout: Layout,
-    mut add: impl FnMut(&Record) -> io::Result<()>,
-) -> io::Result<Kind> {
-    let mut table = Table::new(reader);
+/// A failed read, memory that ran out.
+pub fn read(mut file: File, layout: Layout) -> io::Result<(Vec<Record>, Kind)> {
+    let (mut table, mut all) = (Table::new(&mut file), Vec::new());
     while let Some(records) = table.read()? {
-        records.iter().try_for_each(&mut add)?;
+        all.try_reserve(records.len())?;
+        all.extend_from_slice(records);
     }
-    Ok(table.kind(layout))
+    Ok((all, table.kind(layout)))
 }
 
 /// A reader, and a buffer of whole records.
-pub struct Table<R> {
-    reader: R,
+pub struct Table<'a> {
+    reader: &'a mut dyn Read,
     buffer: Vec<Record>,
     /// Bytes in the buffer. The last call handed out the whole records in it.
     filled: usize,
@@ -35,12 +32,12 @@ pub struct Table<R> {
     start: Vec<u8>,
 }
 
-impl<R: Read> Table<R> {
+impl<'a> Table<'a> {
     /// Reads from the place where `reader` stands.
-    pub fn new(reader: R) -> Self {
+    pub fn new(reader: &'a mut dyn Read) -> Self {
         Self {
             reader,
-            buffer: vec![[0; RECORD_SIZE]; RECORDS],
+            buffer: Vec::new(),
             filled: 0,
             start: Vec::new(),
         }
@@ -52,6 +49,8 @@ impl<R: Read> Table<R> {
     /// A failed read. One that fails inside a record ends the table in silence, as fread(3) does
     /// under a Python 2 `file.read(64)`.
     pub fn read(&mut self) -> io::Result<Option<&mut [Record]>> {
+        self.buffer.try_reserve_exact(RECORDS - self.buffer.len())?;
+        self.buffer.resize(RECORDS, [0; RECORD_SIZE]);
         let bytes = self.buffer.as_flattened_mut();
         let rest = self.filled % RECORD_SIZE;
         bytes.copy_within(self.filled - rest..self.filled, 0);
@@ -83,7 +82,7 @@ impl<R: Read> Table<R> {
 
 /// Kinds of files that people give.
 pub enum Kind {
-    /// No byte at all.
+    /// No byte at all, or text without a symbol that has a CRC.
     Empty,
     /// A table, as modpost writes it.
     Table(Layout),
@@ -91,7 +90,6 @@ pub enum Kind {
     Module,
     /// Compressed, by this program.
     Compressed(&'static str),
-    /// Text.
     Text,
     /// A table, or anything else, with so many bytes after the last whole record.
     Cut(usize),
@@ -103,19 +101,20 @@ impl Kind {
     /// Looks at the first 64 bytes, or at all if there are fewer. If modpost could have written
     /// them they are a table, of the `expected` layout if they fit, whatever the CRC looks like.
     pub fn of(start: &[u8], expected: Layout) -> Self {
-        let start = &start[..start.len().min(RECORD_SIZE)];
-        let text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
-        let fits = |layout: &Layout| start.first_chunk().is_some_and(|first| layout.fits(first));
-        if let Some(layout) = [expected].into_iter().chain((0..4).map(Layout)).find(fits) {
-            return Self::Table(layout);
+        if let Some(record) = start.first_chunk() {
+            let mut layouts = [expected].into_iter().chain(Layout::ALL);
+            if let Some(layout) = layouts.find(|layout| layout.fits(record)) {
+                return Self::Table(layout);
+            }
         }
+        let text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
         match start {
             [] => Self::Empty,
             [0x7f, b'E', b'L', b'F', ..] => Self::Module,
             [0x1f, 0x8b, ..] => Self::Compressed("gzip"),
             [0xfd, b'7', b'z', b'X', b'Z', ..] => Self::Compressed("xz"),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Compressed("zstd"),
-            _ if start.iter().all(text) => Self::Text,
+            _ if start.iter().take(RECORD_SIZE).all(text) => Self::Text,
             _ => Self::Unknown,
         }
     }
