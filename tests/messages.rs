@@ -415,6 +415,23 @@ fn says_so_when_memory_runs_out() {
     }
 }
 
+/// However much there is: each buffer that grows can be the one that finds no more.
+#[test]
+fn says_so_when_a_text_fills_the_memory() {
+    if !has_own_program() {
+        return;
+    }
+    let long_line = "{ printf '0x1 '; head -c 64M /dev/zero | tr '\\0' x; }";
+    for text in ["seq -f '0x1 symbol_%.0f' 1000000", long_line] {
+        let line = format!(
+            "{text} >text; for i in {{8..40..4}}000; do \
+             (ulimit -v $i; exec @ --symvers text <input) || echo $? >&2; done"
+        );
+        let said = "update_versions: model: text: out of memory\n1\n";
+        check(&line, 0, b"", &said.repeat(9));
+    }
+}
+
 /// A kernel before 3.17 has no getrandom(2). The standard library then opens `/dev/urandom` and
 /// keeps it, which would be descriptor 0 if that is closed.
 #[test]
