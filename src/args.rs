@@ -8,8 +8,7 @@ use lexopt::{Arg, Parser};
 use crate::log::{Result, message, printable};
 use crate::record::Layout;
 
-/// What `--help` prints.
-pub const HELP: &str = include_str!("help.txt");
+const HELP: &str = include_str!("help.txt");
 const VERSION: &str = concat!("update_versions ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// What is asked for.
@@ -60,7 +59,8 @@ fn target(name: &OsStr) -> Result<Layout> {
     let line = TARGETS.lines().position(known);
     line.map(|line| Layout::ALL[line]).ok_or_else(|| {
         let generic = Layout::ALL.map(Layout::name).join(", ");
-        let reason = format!("unknown; try what objdump -f prints, or {generic}");
+        let reason =
+            format!("unknown; use the word after 'file format' in objdump -f, or {generic}");
         message("target", &printable(name), &reason)
     })
 }

@@ -10,13 +10,19 @@ pub type Result<T> = std::result::Result<T, String>;
 pub const STDIN: &str = "<stdin>";
 pub const STDOUT: &str = "<stdout>";
 
+/// Standard error.
 pub struct Log<'a>(pub &'a mut dyn Write);
 
 impl Log<'_> {
-    /// Writes a line. If that fails it is ignored: standard error can be closed or full, and that
-    /// must not change the status.
+    /// Writes a line.
     pub fn line(&mut self, text: impl Display) {
-        let _ = self.0.write_all(format!("{text}\n").as_bytes());
+        self.write(format!("{text}\n").as_bytes());
+    }
+
+    /// Writes lines. If that fails it is ignored: standard error can be closed or full, and that
+    /// must not change the status.
+    pub fn write(&mut self, lines: &[u8]) {
+        let _ = self.0.write_all(lines);
     }
 
     /// Warns of what is wrong, or fails because of it.

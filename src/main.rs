@@ -40,20 +40,15 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     // SAFETY: 0 and 1 are nobody else's, and are not closed here.
     let [mut stdin, mut stdout] =
         [0, 1].map(|number| ManuallyDrop::new(unsafe { File::from_raw_fd(number) }));
-    let (input, output) = (stdin.metadata(), stdout.metadata());
+    // To the script a closed input is an empty one. The model may take its number.
+    let closed = matches!(stdin.metadata(), Err(error) if error.raw_os_error() == Some(EBADF));
     let mut empty = io::empty();
     let streams = update_versions::Streams {
         input_is_terminal: stdin.is_terminal(),
         output_is_terminal: stdout.is_terminal(),
-        same_file: match (&input, &output) {
-            (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
-            _ => false,
-        },
-        // To the script a closed input is an empty one. The model may take its number.
-        input: match input {
-            Err(error) if error.raw_os_error() == Some(EBADF) => &mut empty,
-            _ => &mut *stdin,
-        },
+        same_file: matches!((stdin.metadata(), stdout.metadata()), (Ok(a), Ok(b))
+            if a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino())),
+        input: if closed { &mut empty } else { &mut *stdin },
         output: &mut *stdout,
     };
     update_versions::run(args.collect(), streams, &mut io::stderr()).into()

@@ -7,9 +7,6 @@ use byteorder::{ByteOrder, LittleEndian};
 
 use crate::record::{Layout, RECORD_SIZE, Record};
 
-/// Words of 4 bytes in a record.
-const WORDS: usize = RECORD_SIZE / 4;
-
 /// Records and a hash table over them: open addressing with linear probing.
 pub struct Model {
     /// That of its records.
@@ -18,8 +15,8 @@ pub struct Model {
     records: Vec<Record>,
     /// Number + 1 of a record, 0 if free. A power of two, and at least three in five are free.
     slots: Vec<u32>,
-    /// A secret factor for each word of a record.
-    factors: [u64; WORDS],
+    /// A secret factor for each word of 4 bytes in a record.
+    factors: [u64; RECORD_SIZE / 4],
     /// Number of the record that [`Self::find`] tries first.
     next: usize,
 }
@@ -98,10 +95,9 @@ impl Model {
     /// Strongly universal string hashing is fast, 2014).
     pub fn home(&self, record: &Record) -> usize {
         let words = record.chunks_exact(4).map(LittleEndian::read_u32);
-        let products = words.zip(&self.factors);
-        let sum = products.fold(0_u64, |sum, (word, factor)| {
-            sum.wrapping_add(factor.wrapping_mul(word.into()))
-        });
+        let product = |(word, factor): (u32, &u64)| factor.wrapping_mul(word.into());
+        let products = words.zip(&self.factors).map(product);
+        let sum = products.fold(0, u64::wrapping_add);
         // The sums of like names are as evenly spaced as the names: mixed by 2^64 over the golden
         // ratio, they do not cluster.
         let mixed = (sum ^ (sum >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);

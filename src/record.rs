@@ -1,6 +1,8 @@
 //! A record: the kernel's `struct modversion_info` (include/linux/module.h), a CRC as an
 //! `unsigned long`, then the symbol's name, filled up with NULs to 64 bytes.
 
+use std::slice::EscapeAscii;
+
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 /// Bytes in a record, on every machine.
@@ -12,7 +14,7 @@ pub type Record = [u8; RECORD_SIZE];
 /// How a machine lays out a record: the CRC in 4 or 8 bytes, the name in the others.
 #[derive(Clone, Copy, Default, PartialEq)]
 pub enum Layout {
-    /// 4 + 60 bytes, little-endian. What the script has, on every machine.
+    /// 4 + 60 bytes, little-endian. What the script takes every table for.
     #[default]
     Elf32Little,
     /// 4 + 60 bytes, big-endian.
@@ -29,12 +31,9 @@ impl Layout {
     /// All of them.
     pub const ALL: [Self; 4] = [Elf32Little, Elf32Big, Elf64Little, Elf64Big];
 
-    /// objcopy's generic names for them (`objcopy --info`).
-    const NAMES: [&str; 4] = ["elf32-little", "elf32-big", "elf64-little", "elf64-big"];
-
-    /// objcopy's generic name for it.
+    /// objcopy's generic name for it (`objcopy --info`).
     pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
+        ["elf32-little", "elf32-big", "elf64-little", "elf64-big"][self as usize]
     }
 
     /// Bytes in the CRC field.
@@ -57,33 +56,40 @@ impl Layout {
     /// such a symbol out of the table (scripts/mod/modpost.c, `add_versions`).
     pub fn record(self, crc: u32, symbol: &[u8]) -> Option<Record> {
         let mut record = [0; RECORD_SIZE];
+        let size = self.crc_size();
         match self {
-            Elf32Little | Elf64Little => LittleEndian::write_u32(&mut record, crc),
-            Elf32Big => BigEndian::write_u32(&mut record, crc),
-            Elf64Big => BigEndian::write_u64(&mut record, crc.into()),
+            Elf32Little | Elf64Little => LittleEndian::write_uint(&mut record, crc.into(), size),
+            Elf32Big | Elf64Big => BigEndian::write_uint(&mut record, crc.into(), size),
         }
-        let name = &mut record[self.crc_size()..RECORD_SIZE - 1];
+        let name = &mut record[size..RECORD_SIZE - 1];
         name.get_mut(..symbol.len())?.copy_from_slice(symbol);
         Some(record)
     }
 
+    /// Turns a record of elf32-little, whose names can be the longest, into one of this layout. Not
+    /// if the name is too long: see [`Self::record`].
+    pub fn adopt(self, record: &mut Record) -> bool {
+        let name = record[4..].split(|&byte| byte == 0).next();
+        let adopted = self.record(LittleEndian::read_u32(record), name.unwrap_or_default());
+        adopted.map(|adopted| *record = adopted).is_some()
+    }
+
     /// A record's symbol, for people: without the NULs before it (the upper half of a 64-bit
     /// CRC, read as 32-bit) and after it; what is not printable is escaped.
-    pub fn symbol(self, record: &Record) -> String {
+    pub fn symbol(self, record: &Record) -> EscapeAscii<'_> {
         let name = &record[self.crc_size()..];
         let start = name.iter().position(|&byte| byte != 0).unwrap_or(0);
         let last = name.iter().rposition(|&byte| byte != 0);
-        let symbol = &name[start..last.map_or(0, |last| last + 1)];
-        symbol.escape_ascii().to_string()
+        name[start..last.map_or(0, |last| last + 1)].escape_ascii()
     }
 
     /// Whether modpost could have written this record: a CRC of 32 bits, a name without blanks,
     /// and after it nothing but NULs, at least one.
     pub fn fits(self, record: &Record) -> bool {
         let name = &record[self.crc_size()..];
-        let end = name.iter().position(|byte| !byte.is_ascii_graphic());
-        self.crc(record) <= u32::MAX.into()
-            && end.is_some_and(|end| end > 0 && name[end..].iter().all(|&byte| byte == 0))
+        let end = name.iter().take_while(|b| b.is_ascii_graphic()).count();
+        let rest_is_nul = end < name.len() && name[end..].iter().all(|&byte| byte == 0);
+        end > 0 && rest_is_nul && self.crc(record) <= u32::MAX.into()
     }
 
     /// Whether tables of another layout come out right, too. Little-endian 64-bit ones do in the

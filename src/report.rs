@@ -1,45 +1,16 @@
 //! What is said of a run after its end: the first cause of all that went wrong, and it alone.
 
 use crate::args::Options;
+use crate::filter::{NAMED, Tally};
 use crate::log::{Log, Result, STDIN, STDOUT, message, printable};
 use crate::record::{Layout, Record};
 use crate::table::Kind;
-
-/// So many missing symbols are named.
-pub const NAMED: usize = 20;
-
-const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
-
-/// Records of the input, counted.
-#[derive(Default)]
-pub struct Tally {
-    /// Those whose symbol is in the model.
-    pub found: usize,
-    /// Those of them whose CRC changes.
-    pub changed: usize,
-    /// Those whose symbol is not in the model.
-    pub missing: usize,
-    /// The first of these.
-    pub named: Vec<Record>,
-}
-
-/// The line of a CRC that changes.
-pub fn change(layout: Layout, old: &Record, new: &Record) -> String {
-    let (symbol, old, new) = (layout.symbol(old), layout.crc(old), layout.crc(new));
-    format!("{symbol:<32}  {old:#010x} -> {new:#010x}")
-}
 
 /// Says what is wrong after a run with a model and an input of these `kinds`.
 ///
 /// # Errors
 /// Records that are not written. In a strict run, whatever is wrong but records that are kept.
-pub fn report(
-    options: &Options,
-    layout: Layout,
-    kinds: [&Kind; 2],
-    tally: &Tally,
-    log: &mut Log,
-) -> Result<()> {
+pub fn report(options: &Options, kinds: [&Kind; 2], tally: &Tally, log: &mut Log) -> Result<()> {
     let (strict, kept) = (options.strict, options.keep_missing);
     let (found, changed, missing) = (tally.found, tally.changed, tally.missing);
     let (total, unchanged) = (found + missing, found - changed);
@@ -48,21 +19,30 @@ pub fn report(
         let counts = format!("{changed} changed, {unchanged} unchanged, {missing} {rest}");
         log.line(format!("{total} records: {counts}"));
     }
-    if let Some((what, name, reason)) = cause(options, layout, kinds, tally) {
-        return log.complain(strict || missing > 0 && !kept, what, &name, &reason);
+    let fatal = strict || missing > 0 && !kept;
+    match cause(options, kinds, tally) {
+        Some((what, name, reason)) => return log.complain(fatal, what, &name, &reason),
+        None if missing == 0 => return Ok(()),
+        None => {}
     }
-    if missing == 0 {
-        return Ok(());
+    for record in &tally.named {
+        let name = &record[tally.layout.crc_size()..];
+        // In elf32-little the name field is the longest.
+        let same = |bare: &Record| bare[4..].starts_with(name);
+        let listed = matches!(kinds[0], Kind::Text(bare) if bare.iter().any(same));
+        let lacks = if listed { "has no CRC" } else { "not" };
+        let symbol = tally.layout.symbol(record).to_string();
+        log.line(message("symbol", &symbol, &format!("{lacks} in the model")));
     }
-    let named = tally.named.iter().map(|record| layout.symbol(record));
-    let more = (missing > NAMED).then(|| format!("and {} more", missing - NAMED));
-    for symbol in named.chain(more) {
-        log.line(message("symbol", &symbol, "not in the model"));
+    if tally.named.len() == NAMED && missing > NAMED {
+        let more = format!("{} more symbols are not in the model", missing - NAMED);
+        log.line(format!("update_versions: {more}"));
     }
+    let advice = "use Module.symvers, join more models with cat, or keep the old CRCs with -k";
     let end = match (kept, strict) {
         (true, _) => "kept with their old CRCs",
-        (_, true) => "nothing written; join more models, or keep these symbols with -k",
-        _ => "written up to the first; join more models, or keep these symbols with -k",
+        (_, true) => &format!("nothing written; {advice}"),
+        _ => &format!("written up to the first; {advice}"),
     };
     let reason = format!("{missing} of {total} symbols missing from the model; {end}");
     log.complain(!kept, "output", STDOUT, &reason)
@@ -72,46 +52,47 @@ pub fn report(
 type Cause = (&'static str, String, String);
 
 /// What is wrong with the model or the input, and explains all else that is.
-fn cause(options: &Options, layout: Layout, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
-    let [model, input] = kinds;
+fn cause(options: &Options, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
+    let ([model, input], layout, missing) = (kinds, tally.layout, tally.missing);
+    let fits = |its| its == layout || !options.symvers && layout.serves(its);
     let wrong = "another kernel, or the wrong module?";
-    let reason = match (fault(model, options, layout, true), model, input) {
-        (_, Kind::Table(model), Kind::Table(its)) if its != model => {
+    let faults = [fault(model, options, true), fault(input, options, false)];
+    let reason = match (model, input, faults) {
+        (Kind::Table(model), Kind::Table(its), _) if its != model => {
             let (its, model) = (its.name(), model.name());
-            let advice = format!("take a model of its machine, and --target {its}");
-            format!("seems {its}, but the model {model}; {advice}")
+            format!("is {its}, but the model is {model}; use a model of the module's machine")
         }
-        (Some(fault), ..) => return Some(("model", printable(&options.files[0]), fault)),
-        _ => match fault(input, options, layout, false) {
-            Some(fault) => fault,
-            None if tally.found > 0 => return None,
-            None => format!(
-                "none of its {} symbols is in the model; {wrong}",
-                tally.missing
-            ),
-        },
+        (.., [Some(fault), _]) => return Some(("model", printable(&options.files[0]), fault)),
+        (.., [_, Some(fault)]) => fault,
+        (_, Kind::Table(it), _) if !fits(*it) => format!("seems {0}; try --target {0}", it.name()),
+        _ if tally.found == 0 => format!("none of its {missing} symbols is in the model; {wrong}"),
+        // No byte shows the order of a 32-bit CRC. But tables of two kernels have some in common.
+        _ if layout.crc_size() == 4 && tally.reversed > tally.found - tally.changed => {
+            let advice = match (options.symvers, layout) {
+                (true, Layout::Elf32Big) => "try --target elf32-little",
+                (true, _) => "try --target elf32-big",
+                _ => "use a model of the module's machine",
+            };
+            format!("has the model's CRCs with their bytes reversed; {advice}")
+        }
+        _ => return None,
     };
     Some(("input", STDIN.to_owned(), reason))
 }
 
+const MODULE: &str = "a whole module; dump its section first, for ARM: \
+    arm-linux-gnueabi-objcopy MODULE /dev/null --dump-section __versions=TABLE";
+
 /// What is wrong with a file of this kind as the model, or as the input.
-pub fn fault(kind: &Kind, options: &Options, layout: Layout, is_model: bool) -> Option<String> {
-    let text = options.symvers && is_model;
-    let module = "a whole module; dump its section first, for ARM: \
-        arm-linux-gnueabi-objcopy MODULE /dev/null --dump-section __versions=TABLE";
-    let cut = "dump it again, unless its records vary in length, as in some Ubuntu kernels";
-    Some(match kind {
-        Kind::Module if text => format!("{module}, and leave out --symvers"),
-        Kind::Module => module.into(),
-        Kind::Compressed(program) => format!("compressed with {program}; unpack it first"),
-        Kind::Table(_) if text => "a table, not text; leave out --symvers".into(),
-        Kind::Table(its) if *its != layout && (options.symvers || !layout.serves(*its)) => {
-            format!("seems {0}; try --target {0}", its.name())
-        }
-        Kind::Text if !text => "text, not a table; add --symvers if it is the model".into(),
-        Kind::Empty if text => NO_CRC.into(),
-        Kind::Empty => "empty; did objcopy fail, or is there no __versions section?".into(),
-        Kind::Cut(rest) => format!("ends inside a record, {rest} bytes left over; {cut}"),
+pub fn fault(kind: &Kind, options: &Options, is_model: bool) -> Option<String> {
+    let reason = match (kind, options.symvers, is_model) {
+        (Kind::Wrong(reason), ..) => reason,
+        (Kind::Module, true, true) => &format!("{MODULE}, and leave out --symvers"),
+        (Kind::Module, ..) => MODULE,
+        (Kind::Table(_), true, true) => "a table, not text; leave out --symvers",
+        (Kind::Text(_), true, false) => "text, not a table; give the dumped section",
+        (Kind::Text(_), false, _) => "text, not a table; add --symvers if it is the model",
         _ => return None,
-    })
+    };
+    Some(reason.to_owned())
 }

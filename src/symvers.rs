@@ -8,63 +8,70 @@ use std::io::{self, Read};
 use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::record::{Layout, Record};
-use crate::table::Kind;
+use crate::table::{Kind, NEITHER, kind_of};
 
-/// Bytes that are read at once, but for a line that is longer.
-const BLOCK: usize = 1 << 16;
+/// Bytes that tell whether a file is text.
+const BLOCK: u64 = 1 << 16;
 
-/// The symbols of a text, and what it is: empty if no symbol in it has a CRC.
+const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
+
+/// The symbols of a text with their CRCs, in elf32-little, and what the text is.
 ///
 /// # Errors
 /// A failed read, a line that is wrong, memory that ran out.
-pub fn read(file: File, layout: Layout) -> io::Result<(Vec<Record>, Kind)> {
-    let (mut kind, mut records, mut number, mut at_end) = (Kind::Empty, Vec::new(), 0, false);
-    // Whole lines are taken out of it, and the rest waits for the next read.
-    let mut text = Vec::new();
-    while !at_end {
-        let rest = text.len();
-        // With room to spare, reading does not need more memory on its own.
-        text.try_reserve(2 * BLOCK)?;
-        at_end = (&file).take(BLOCK as u64).read_to_end(&mut text)? < BLOCK;
-        if number == 0 && rest == 0 {
-            let seen = Kind::of(&text, layout);
-            if !matches!(seen, Kind::Text | Kind::Unknown) {
-                return Ok((records, seen));
-            }
-            // In what is no text the next line end can be far.
-            at_end |= memchr(0, &text).is_some();
-        }
-        text.extend(at_end.then_some(b'\n'));
-        let mut start = 0;
-        for end in memchr_iter(b'\n', &text[rest..]) {
-            let line = text[start..rest + end].trim_ascii();
-            start = rest + end + 1;
-            number += 1;
-            let wrong = |why| io::Error::other(format!("line {number}: {why}"));
-            if let Some(record) = record(line, layout).map_err(wrong)? {
-                records.try_reserve(1)?;
-                records.push(record);
-                kind = Kind::Text;
-            }
-        }
-        text.drain(..start);
+pub fn read(file: File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind)> {
+    let (mut text, mut records, mut bare, mut start) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let size = (&file).take(BLOCK).read_to_end(&mut text)?;
+    let kind = kind_of(&text, target);
+    if !text.is_empty() && !matches!(kind, Kind::Text(_) | Kind::Unknown) {
+        return Ok((records, kind));
     }
+    // What has a NUL is no text, and may have no end.
+    if size as u64 == BLOCK && memchr(0, &text).is_none() {
+        (&file).read_to_end(&mut text)?;
+    }
+    for (number, end) in (1..).zip(memchr_iter(b'\n', &text).chain([text.len()])) {
+        let line = text[start..end].trim_ascii();
+        start = end + 1;
+        let wrong = |why| {
+            let shown = line[..line.len().min(40)].escape_ascii();
+            io::Error::other(format!("line {number}: {why}: {shown}"))
+        };
+        if let Some(record) = parse(line).map_err(wrong)? {
+            let has_crc = record[..4] != [0; 4];
+            let list = if has_crc { &mut records } else { &mut bare };
+            list.try_reserve(1)?;
+            list.push(record);
+        }
+    }
+    let kind = match (&records[..], &bare[..]) {
+        _ if memchr(0, &text[..size]).is_some() => Kind::Wrong(NEITHER.into()),
+        ([], []) => Kind::Wrong("empty".into()),
+        ([], _) => Kind::Wrong(NO_CRC.into()),
+        _ => Kind::Text(bare),
+    };
     Ok((records, kind))
 }
 
-/// The record of the symbol in this line, if it has one with a CRC.
-fn record(line: &[u8], layout: Layout) -> Result<Option<Record>, &'static str> {
+/// The record of the symbol in this line, if it has one.
+fn parse(line: &[u8]) -> Result<Option<Record>, &'static str> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line); // a byte order mark
     if line.is_empty() || line[0] == b'#' {
         return Ok(None);
     }
     let (digits, rest) = column(line);
     let (symbol, rest) = column(rest);
-    let crc = hex(digits).ok_or("does not begin with a CRC of 32 bits in hex")?;
+    let crc = hex(digits);
+    // An address, a type of one letter, a name; or no address, or the format of the file above.
+    let letter = |column: &[u8]| matches!(column, [b'A'..=b'Z' | b'a'..=b'z']);
+    if letter(symbol) || crc.is_none() && (letter(digits) || symbol == b"file") {
+        return Err("is of nm or kallsyms; see MODELS in update_versions(1)");
+    }
+    let crc = crc.ok_or("does not begin with a CRC of 32 bits in hex")?;
     if symbol.is_empty() || rest.starts_with(b"\0") {
         return Err("no symbol after the CRC");
     }
-    // A CRC of 0 is that of a symbol without a version.
-    Ok(layout.record(crc, symbol).filter(|_| crc != 0))
+    Ok(Layout::default().record(crc, symbol))
 }
 
 /// The first column of a text, up to a blank or a NUL, and what follows.

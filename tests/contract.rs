@@ -5,27 +5,17 @@ mod common;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use common::{
-    agree, finish, limited, mended, program, programs, read, record, scratch, testdata, text, write,
+    agree, check, finish, limited, mended, program, programs, read, record, scratch, testdata,
+    text, write,
 };
 
 /// Both fail without output; this is what ours says of it.
 fn both_fail(line: &str, message: &str) {
     let message = format!("update_versions: {message}\n");
     assert_eq!(agree(line, 1, b""), message, "{line}");
-}
-
-/// The files of a folder, sorted. There must be `count`, else a test has lost its cases.
-fn files(folder: &str, end: &str, count: usize) -> Vec<PathBuf> {
-    let files = std::fs::read_dir(testdata(folder)).unwrap();
-    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    files.retain(|file| file.to_str().unwrap().ends_with(end));
-    files.sort();
-    assert_eq!(files.len(), count, "{folder}");
-    files
 }
 
 #[test]
@@ -37,10 +27,8 @@ fn agrees_with_the_recorded_cases() {
         let [case, status, size, file] = words[..] else {
             panic!("{answer}")
         };
-        let line = format!(
-            "'{}' {case} && @ model <input",
-            testdata("golden.sh").display()
-        );
+        let make = testdata("golden.sh");
+        let line = format!("'{}' {case} || exit 9; @ model <input", make.display());
         let stdout = &read(testdata(file))[..size.parse().unwrap()];
         agree(&line, status.parse().unwrap(), stdout);
     }
@@ -48,10 +36,13 @@ fn agrees_with_the_recorded_cases() {
 
 #[test]
 fn agrees_on_whole_kernels() {
-    for input in files("6.1.0-47-armmp", ".versions", 17) {
-        let name = input.file_name().unwrap().to_str().unwrap();
+    let inputs = std::fs::read_dir(testdata("6.1.0-47-armmp")).unwrap();
+    let inputs: Vec<_> = inputs.map(|file| file.unwrap()).collect();
+    assert_eq!(inputs.len(), 17);
+    for input in inputs {
+        let (name, input) = (input.file_name(), input.path());
         let table = read(&input);
-        for model in [name, "all.versions", "dm9000.versions"] {
+        for model in [name.to_str().unwrap(), "all.versions", "dm9000.versions"] {
             let model = testdata("6.1.0-50-armmp").join(model);
             let known = read(&model);
             let stdout: Vec<u8> = table
@@ -88,15 +79,20 @@ fn wants_an_argument() {
 
 #[test]
 fn ignores_arguments_after_the_model() {
-    for (arguments, name, count) in [
-        ("a", "a", "1 argument"),
-        (r"'\' b", r"\\", "2 arguments"),
-        ("nosuch input ''", "nosuch", "3 arguments"),
-    ] {
-        let says = "after the model, ignored; the input is standard input";
-        let warning = format!("update_versions: warning: {name}: {count} {says}: <{name}\n");
+    for (arguments, name) in [("a", "a"), (r"'\' b", r"\\"), ("nosuch input ''", "nosuch")] {
+        let reason = "one model is read: join models with cat; the module's table is <old.versions";
         let said = agree(&format!("@ model {arguments} <input"), 0, &mended());
-        assert_eq!(said, warning);
+        assert_eq!(
+            said,
+            format!("update_versions: warning: {name}: {reason}\n")
+        );
+        let message = format!("update_versions: arguments: {name}: {reason}\n");
+        check(
+            &format!("@ --strict model {arguments} <input"),
+            1,
+            b"",
+            &message,
+        );
     }
 }
 

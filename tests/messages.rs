@@ -40,7 +40,7 @@ fn names_an_option_that_is_wrong() {
     }
     fails(
         r"@ -F $'elf\n' model",
-        r"target: elf\n: unknown; try what objdump -f prints, or elf32-little, elf32-big, elf64-little, elf64-big",
+        r"target: elf\n: unknown; use the word after 'file format' in objdump -f, or elf32-little, elf32-big, elf64-little, elf64-big",
     );
 }
 
@@ -66,7 +66,7 @@ fn knows_options_from_models() {
 
 #[test]
 fn answers_help_and_version() {
-    let help = update_versions::HELP;
+    let help = include_str!("../src/help.txt");
     assert!(help.starts_with("Usage: update_versions ") && help.contains("objcopy"));
     assert!(help.ends_with("See update_versions(1).\n"));
     for line in ["@ -h", "@ --help", "@ nosuch -h --bogus </"] {
@@ -87,6 +87,8 @@ fn mistakes() -> tempfile::TempDir {
     file("m.gz", &[b"\x1f\x8b\x08\0".as_slice(), &rest].concat());
     file("m.xz", &[b"\xfd7zXZ\0".as_slice(), &rest].concat());
     file("m.zst", &[b"\x28\xb5\x2f\xfd".as_slice(), &rest].concat());
+    file("lz4", &[b"\x04\x22\x4d\x18".as_slice(), &rest].concat());
+    file("commented", b"# \0\n0x11 printk\n0x22 kfree\n");
     file("zero", b"0x00000000\tprintk\n0x00000000\tkfree\n");
     for (name, real) in [
         ("arm", "6.1.0-47-armmp/mii.versions"),
@@ -97,6 +99,15 @@ fn mistakes() -> tempfile::TempDir {
     ] {
         file(name, &read(testdata(real)));
     }
+    let mut big = read(testdata("6.1.0-47-armmp/mii.versions"));
+    let crcs = big.chunks_mut(64).map(|record| &mut record[..4]);
+    crcs.for_each(<[u8]>::reverse);
+    file("big", &big);
+    let arm = read(testdata("6.1.0-47-armmp/mii.versions"));
+    file(
+        "mixed",
+        &[&arm, b"0x8c1823f3 module_layout\n".as_slice()].concat(),
+    );
     scratch
 }
 
@@ -108,10 +119,11 @@ fn tells_the_cause_first_and_alone() {
     let text = "text, not a table; add --symvers if it is the model";
     let no_crc = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
     let apart = |its, model| {
-        format!(
-            "seems {its}, but the model {model}; take a model of its machine, and --target {its}"
-        )
+        format!("is {its}, but the model is {model}; use a model of the module's machine")
     };
+    let neither = "neither a table nor text; is it compressed, or of an Ubuntu kernel with records \
+                   of variable length?";
+    let reversed = |advice| format!("has the model's CRCs with their bytes reversed; {advice}");
     let (arm, arm64, s390x) = ("elf32-little", "elf64-little", "elf64-big");
     for (arguments, what, reason) in [
         ("m.ko <input", "model: m.ko", MODULE),
@@ -154,12 +166,41 @@ fn tells_the_cause_first_and_alone() {
             "a table, not text; leave out --symvers",
         ),
         (
-            "--symvers symvers <arm64",
+            "-F elf32-little --symvers symvers <arm64",
             "input: <stdin>",
             "seems elf64-little; try --target elf64-little",
         ),
+        (
+            "--symvers symvers <symvers",
+            "input: <stdin>",
+            "text, not a table; give the dumped section",
+        ),
         ("--symvers zero <input", "model: zero", no_crc),
-        ("--symvers empty <input", "model: empty", no_crc),
+        ("--symvers empty <input", "model: empty", "empty"),
+        (
+            "--symvers <(printf '# one\n\n') <input",
+            "model: /dev/fd/63",
+            "empty",
+        ),
+        ("lz4 <input", "model: lz4", neither),
+        ("model <lz4", "input: <stdin>", neither),
+        ("--symvers commented <input", "model: commented", neither),
+        // The byte order of a 32-bit table is seen by the CRCs alone, and by one that differs.
+        (
+            "--symvers symvers <big",
+            "input: <stdin>",
+            &reversed("try --target elf32-big"),
+        ),
+        (
+            "-F elf32-big --symvers symvers <arm",
+            "input: <stdin>",
+            &reversed("try --target elf32-little"),
+        ),
+        (
+            "arm <big",
+            "input: <stdin>",
+            &reversed("use a model of the module's machine"),
+        ),
         (
             "empty <input",
             "model: empty",
@@ -186,12 +227,18 @@ fn tells_the_cause_first_and_alone() {
                 format!("@ {options} {arguments} >new; s=$?; [ $s = 0 ] || cat new; exit $s");
             check_in(scratch.path(), &line, status, b"", &message);
         };
-        for options in ["", "--strict", "--strict -k"] {
+        for options in ["--strict", "--strict -k"] {
             check(options, 1, what);
         }
-        match what.split_once(": ").unwrap() {
-            ("model", _) if arguments.starts_with("--symvers") => check("-k", 1, what),
-            (_, name) => check("-k", 0, &format!("warning: {name}")),
+        let (of, name) = what.split_once(": ").unwrap();
+        let warning = format!("warning: {name}");
+        match reason.contains("reversed") {
+            true => check("", 0, &warning),
+            false => check("", 1, what),
+        }
+        match of == "model" && arguments.starts_with("--symvers") {
+            true => check("-k", 1, what),
+            false => check("-k", 0, &warning),
         }
     }
 }
@@ -199,8 +246,7 @@ fn tells_the_cause_first_and_alone() {
 /// What the script would do without a word is a warning, and in a strict run an error.
 #[test]
 fn warns_of_what_goes_well_and_is_wrong() {
-    let cut = "ends inside a record, 36 bytes left over; dump it again, unless its records vary \
-               in length, as in some Ubuntu kernels";
+    let cut = "ends inside a record, 36 bytes left over; dump it again";
     let empty = "empty; did objcopy fail, or is there no __versions section?";
     for (line, what, reason) in [
         ("@ model <empty", "input: <stdin>", empty),
@@ -219,22 +265,26 @@ fn warns_of_what_goes_well_and_is_wrong() {
         (
             "cat model model input input >m; @ m <input",
             "model: m",
-            "gives kfree two CRCs; tables of different kernels?",
+            "has two CRCs for kfree; are its tables from different kernels?",
         ),
         (
             r"printf '0x22 kfree\n0x11 printk\n0x12 printk\n' >m; @ --symvers m <input",
             "model: m",
-            "gives printk two CRCs; tables of different kernels?",
+            "has two CRCs for printk; are its tables from different kernels?",
         ),
-        // The script finds each CRC of a 64-bit big-endian table only if it does not change.
         (
-            "@ s390x <s390x",
-            "model: s390x",
+            "@ mixed <arm",
+            "model: mixed",
+            "text after a table; join one kind: modprobe --dump-modversions makes text",
+        ),
+        (
+            "@ -F elf32-little s390x <s390x",
+            "input: <stdin>",
             "seems elf64-big; try --target elf64-big",
         ),
         (
             "@ -F elf64-big arm64 <arm64",
-            "model: arm64",
+            "input: <stdin>",
             "seems elf64-little; try --target elf64-little",
         ),
         (
@@ -315,13 +365,15 @@ fn knows_a_terminal() {
     }
 }
 
+const ADVICE: &str = "use Module.symvers, join more models with cat, or keep the old CRCs with -k";
+
 #[test]
 fn names_missing_symbols_and_what_to_do() {
     let tables = "6.1.0-50-armmp/qrtr.versions <6.1.0-47-armmp/qrtr.versions";
     let symbols = "update_versions: symbol: radix_tree_delete: not in the model\n\
                    update_versions: symbol: radix_tree_iter_resume: not in the model\n";
     let missing = "<stdout>: 2 of 113 symbols missing from the model";
-    let (error, advice) = ("output", "join more models, or keep these symbols with -k");
+    let (error, advice) = ("output", ADVICE);
     let (warning, kept) = ("warning", "kept with their old CRCs");
     for (options, status, what, end) in [
         ("", 1, error, format!("written up to the first; {advice}")),
@@ -344,13 +396,43 @@ fn names_twenty_missing_symbols() {
         write(scratch.path().join("input"), input);
         let (_, _, stderr) = run(&format!("@ {options} model <input"), scratch.path());
         assert_eq!(stderr.matches("symbol: symbol_").count(), 20, "{stderr}");
-        let more = "update_versions: symbol: and 2325 more: not in the model\n";
+        let more = "\nupdate_versions: 2325 more symbols are not in the model\n";
         assert_eq!(stderr.contains(more), count > 20, "{stderr}");
         let total = count + 1;
-        assert!(
-            stderr.contains(&format!(": {count} of {total} symbols missing")),
-            "{stderr}"
-        );
+        let sum = format!(": {count} of {total} symbols missing");
+        assert!(stderr.contains(&sum), "{stderr}");
+    }
+}
+
+#[test]
+fn names_a_missing_symbol_once() {
+    let said = format!(
+        "update_versions: symbol: panic: not in the model\n\
+         update_versions: output: <stdout>: 25 of 75 symbols missing from the model; nothing \
+         written; {ADVICE}\n"
+    );
+    let line = "for i in {1..25}; do cat missing; done | @ --strict model";
+    check(line, 1, b"", &said);
+}
+
+/// A symbol that the kernel exports without a version.
+#[test]
+fn tells_a_symbol_without_a_crc() {
+    let text = r"printf '0x0\tpanic\n0x22\tkfree\n0x11\tprintk\n'";
+    let said = format!(
+        "update_versions: symbol: panic: has no CRC in the model\n\
+         update_versions: output: <stdout>: 1 of 3 symbols missing from the model; nothing \
+         written; {ADVICE}\n"
+    );
+    let scratch = scratch();
+    for (wide_crc, name) in [
+        (vec![1, 0, 0, 0], "arm"),
+        (vec![1, 0, 0, 0, 0, 0, 0, 0], "arm64"),
+    ] {
+        let symbols = ["kfree", "panic", "printk"].map(|symbol| wide(&wide_crc, symbol));
+        write(scratch.path().join(name), symbols.concat());
+        let line = format!("@ --strict --symvers <({text}) <{name}");
+        check_in(scratch.path(), &line, 1, b"", &said);
     }
 }
 

@@ -118,6 +118,8 @@ fn symvers_reads_each_kind_of_text() {
         r"0Xabcdef12   printk\r\n\r\n# a comment\r\n0000000000000022\t \tkfree\r\n",
         r"\n  abcdef12 printk\n \t\n\t0x22\tkfree \n  # another",
         r"0x1 kfree\n0xabcdef12 printk\n0x22 kfree\n0x0 kfree\n0 printk\n",
+        r"\xef\xbb\xbf0xabcdef12\tprintk\n0x00000022\tkfree\n",
+        r"0xabcdef12\tprintk\n\xef\xbb\xbf# another\n\xef\xbb\xbf0x00000022\tkfree\n",
     ] {
         let line = format!("printf '{line}' >text; @ --symvers text <input 2>/dev/null");
         check(&line, 0, &mended, "");
@@ -127,26 +129,75 @@ fn symvers_reads_each_kind_of_text() {
 #[test]
 fn symvers_names_the_line_that_is_wrong() {
     let hex = "does not begin with a CRC of 32 bits in hex";
-    for (text, line, reason) in [
-        (r"0x1 printk\nprintk 0x1\n", 2, hex),
-        (r"0x1 printk\n0x\tkfree\n", 2, hex),
-        (r"# one\n\n+11 printk", 3, hex),
-        (r"-1 printk", 1, hex),
-        (r"0x1g printk", 1, hex),
-        (r"\xef\xbb\xbf0x1\tprintk\n", 1, hex),
-        (r"\0\0\0\0", 1, hex),
-        (r"0x123456789\tprintk\n", 1, hex),
-        (r"0xffffffffffffffffff\tprintk\n", 1, hex),
-        (r"0x1\n", 1, "no symbol after the CRC"),
-        (r"0x1\t\n", 1, "no symbol after the CRC"),
-        (r"0x1 printk\0\n", 1, "no symbol after the CRC"),
-    ] {
-        check(
-            &format!("printf -- '{text}' >text; @ --symvers text <input"),
+    let none = "no symbol after the CRC";
+    let nm = "is of nm or kallsyms; see MODELS in update_versions(1)";
+    for (text, line, reason, shown) in [
+        (r"0x1 printk\nprintk 0x1\n", 2, hex, "printk 0x1"),
+        (r"0x1 printk\n0x\tkfree\n", 2, hex, r"0x\tkfree"),
+        (r"# one\n\n+11 printk", 3, hex, "+11 printk"),
+        (r"-1 printk", 1, hex, "-1 printk"),
+        (r"0x1g printk", 1, hex, "0x1g printk"),
+        (r"\0\0\0\0", 1, hex, r"\x00\x00\x00\x00"),
+        (r"0x123456789\tprintk\n", 1, hex, r"0x123456789\tprintk"),
+        (
+            r"0xffffffffffffffffff\tprintk\n",
             1,
-            b"",
-            &format!("update_versions: model: text: line {line}: {reason}\n"),
-        );
+            hex,
+            r"0xffffffffffffffffff\tprintk",
+        ),
+        (r"kernel(printk) = 0x1\n", 1, hex, "kernel(printk) = 0x1"),
+        (
+            r#"\t{ 0x8c1823f3, "module_layout" },\n"#,
+            1,
+            hex,
+            r#"{ 0x8c1823f3, \"module_layout\" },"#,
+        ),
+        (r"\xff\xfe0\0x\0001\0", 1, hex, r"\xff\xfe0\x00x\x001\x00"),
+        (
+            r"the line of over forty bytes is cut off\x1b[m",
+            1,
+            hex,
+            r"the line of over forty bytes is cut off\x1b",
+        ),
+        (r"0x1\n", 1, none, "0x1"),
+        (r"0x1\t\n", 1, none, "0x1"),
+        (r"0x1 printk\0\n", 1, none, r"0x1 printk\x00"),
+        // nm, objdump -t and its heading, /proc/kallsyms, and what has no address.
+        (
+            r"0a0a0a0a A __crc_printk\n",
+            1,
+            nm,
+            "0a0a0a0a A __crc_printk",
+        ),
+        (
+            r"0000000012345678 A __crc_printk\n",
+            1,
+            nm,
+            "0000000012345678 A __crc_printk",
+        ),
+        (
+            r"ffffffff81000000 T _text\n",
+            1,
+            nm,
+            "ffffffff81000000 T _text",
+        ),
+        (r"0x1 printk\n         U kfree\n", 2, nm, "U kfree"),
+        (
+            r"c0 g     F .text\t00000010 printk\n",
+            1,
+            nm,
+            r"c0 g     F .text\t00000010 printk",
+        ),
+        (
+            r"\nvmlinux:     file format elf32-littlearm\n",
+            2,
+            nm,
+            "vmlinux:     file format elf32-littlearm",
+        ),
+    ] {
+        let said = format!("update_versions: model: text: line {line}: {reason}: {shown}\n");
+        let line = format!("printf -- '{text}' >text; @ --symvers text <input");
+        check(&line, 1, b"", &said);
     }
 }
 
@@ -262,6 +313,67 @@ fn target_gives_size_and_order_of_the_crc() {
             }
         }
     }
+}
+
+/// Without a target, a run with options takes the layout that the first record shows.
+#[test]
+fn takes_the_layout_of_the_input() {
+    for (target, machine, module) in [
+        ("elf32-little", "armmp", "dm9000"),
+        ("elf64-little", "arm64", "smc91x"),
+        ("elf64-big", "s390x", "8021q"),
+    ] {
+        let scratch = scratch();
+        let folder = scratch.path();
+        let size = if machine == "armmp" { 4 } else { 8 };
+        let table = |build| {
+            read(testdata(&format!(
+                "6.1.0-{build}-{machine}/{module}.versions"
+            )))
+        };
+        let (mut new, mut old) = (table(50), table(47));
+        let report = text(testdata(&format!("report/{module}-{machine}.txt")));
+        let lines: String = new
+            .chunks(64)
+            .map(|record| {
+                let (crc, name) = record.split_at(size);
+                let name = String::from_utf8_lossy(name);
+                let little = u32::from_le_bytes(crc[..4].try_into().unwrap());
+                let big = u32::from_be_bytes(crc[size - 4..].try_into().unwrap());
+                let crc = if target == "elf64-big" { big } else { little };
+                format!("0x{crc:08x}\t{}\n", name.trim_end_matches('\0'))
+            })
+            .collect();
+        write(folder.join("text"), lines);
+        for printable in [false, true] {
+            // Of every 56 tables of s390x one begins like this.
+            if printable {
+                let at = if target == "elf64-big" { 4 } else { 0 };
+                new[at..at + 4].copy_from_slice(b"ABCD");
+                old[at..at + 4].copy_from_slice(b"ABCD");
+            }
+            write(folder.join("new"), &new);
+            write(folder.join("old"), &old);
+            let report = if printable { "" } else { &report };
+            let v = if printable { "" } else { "-v" };
+            check_in(folder, &format!("@ --strict {v} new <old"), 0, &new, report);
+            check_in(folder, "@ --strict new <new", 0, &new, "");
+            if !printable {
+                for options in ["", "--strict"] {
+                    let line = format!("@ {options} -v --symvers text <old");
+                    check_in(folder, &line, 0, &new, report);
+                }
+            }
+        }
+    }
+}
+
+/// A caller may write the model into a FIFO, and only then the input.
+#[test]
+fn reads_a_text_before_the_input() {
+    let text = r"printf '0x22 kfree\n0x11 printk\n'";
+    let line = format!("mkfifo m; ({text} >m; cat input) | @ --strict --symvers m");
+    check(&line, 0, &mended(), "");
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! The filter, and what it counts.
+
+use std::io::Write;
+
+use byteorder::{ByteOrder, LittleEndian};
+
+use crate::args::Options;
+use crate::log::{Log, Result, STDIN, STDOUT, failed};
+use crate::model::Model;
+use crate::record::{Layout, Record};
+use crate::table::Table;
+
+/// So many missing symbols are named.
+pub const NAMED: usize = 20;
+
+/// Records of the input, counted.
+#[derive(Default)]
+pub struct Tally {
+    /// That of all of them.
+    pub layout: Layout,
+    /// Those whose symbol is in the model.
+    pub found: usize,
+    /// Those of them whose CRC changes.
+    pub changed: usize,
+    /// Those of them whose CRC has the bytes of the model's in reverse; some are the same then.
+    pub reversed: usize,
+    /// Those whose symbol is not in the model.
+    pub missing: usize,
+    /// The first symbols of these, each once.
+    pub named: Vec<Record>,
+}
+
+/// Writes each record of the input with the model's CRC. At a symbol that is not in the model the
+/// output ends, unless it is kept; the input is read on. A strict run gets back what is to be
+/// written once all is found good.
+pub fn filter(
+    options: &Options,
+    model: &mut Model,
+    input: &mut Table,
+    output: &mut dyn Write,
+    log: &mut Log,
+) -> Result<(Tally, Vec<u8>)> {
+    let (mut tally, mut held, mut lines) = (Tally::default(), Vec::new(), Vec::new());
+    tally.layout = model.layout;
+    while let Some(records) = input.read().map_err(failed("input", STDIN))? {
+        let mut good = 0;
+        for record in records.iter_mut() {
+            if let Some(known) = model.find(record) {
+                let [old, new] = [&*record, known].map(|record| LittleEndian::read_u32(record));
+                tally.found += 1;
+                tally.reversed += usize::from(old == new.swap_bytes());
+                let changes = record[..8] != known[..8];
+                tally.changed += usize::from(changes);
+                if changes && options.verbose {
+                    add_change(&mut lines, tally.layout, record, known);
+                }
+                // Of these bytes those that are not of the CRC are the same.
+                record[..8].copy_from_slice(&known[..8]);
+            } else {
+                tally.missing += 1;
+                let same = |named: &Record| tally.layout.same_symbol(named, record);
+                if tally.named.len() < NAMED && !tally.named.iter().any(same) {
+                    tally.named.push(*record);
+                }
+            }
+            good += usize::from(tally.missing == 0 || options.keep_missing);
+        }
+        log.write(&std::mem::take(&mut lines));
+        let mended = records[..good].as_flattened();
+        if options.strict {
+            let room = held.try_reserve(mended.len());
+            room.map_err(|error| failed("output", STDOUT)(error.into()))?;
+            held.extend_from_slice(mended);
+        } else {
+            write(output, mended)?;
+        }
+    }
+    Ok((tally, held))
+}
+
+pub fn write(output: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+    output.write_all(bytes).map_err(failed("output", STDOUT))
+}
+
+/// Adds the line of a CRC that changes.
+fn add_change(lines: &mut Vec<u8>, layout: Layout, old: &Record, new: &Record) {
+    let column = lines.len() + 32;
+    lines.extend(layout.symbol(old));
+    lines.resize(lines.len().max(column), b' ');
+    for (before, record) in [("  0x", old), (" -> 0x", new)] {
+        let crc = layout.crc(record);
+        let digit = |place: u32| b"0123456789abcdef"[(crc >> (4 * place)) as usize & 15];
+        lines.extend_from_slice(before.as_bytes());
+        lines.extend((0..8).rev().map(digit));
+    }
+    lines.push(b'\n');
+}
