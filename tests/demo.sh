@@ -22,19 +22,20 @@ report() {
 arm-linux-gnueabi-as -I "$data/6.1.0-47-armmp" "$data/module.S" -o mine.ko
 arm-linux-gnueabi-as -I "$data/6.1.0-50-armmp" "$data/module.S" -o vendor.ko
 
-say 'The model: the symbol versions of a module that the kernel loads.'
+say 'The model: the table of vendor.ko, a module that the kernel loads.'
 run 'arm-linux-gnueabi-objcopy vendor.ko /dev/null --dump-section __versions=model.versions'
 
-say 'What the kernel would refuse in ours: its CRC, and the one of the model.'
+say 'What it would refuse in mine.ko: the old CRC of a symbol -> the one of the model.'
 report mine.ko
 
-say 'Fix it, into a new file.'
+say 'Fix it: write a new module, fixed.ko.'
 run 'arm-linux-gnueabi-objcopy mine.ko /dev/null --dump-section __versions=/dev/stdout |
     update_versions --strict model.versions >new.versions &&
-arm-linux-gnueabi-objcopy mine.ko fixed.ko --update-section __versions=new.versions'
+arm-linux-gnueabi-objcopy mine.ko fixed.ko -R '\''__version_ext*'\'' \
+    --update-section __versions=new.versions'
 
-say 'The same question of the new file.'
+say 'The same list for fixed.ko: no CRC is left to change.'
 report fixed.ko
 
-say 'What changed in the file: the bytes of these CRCs, and nothing else.'
+say 'How many bytes of the file changed: at most 4 for each CRC in the first list.'
 run 'cmp -l mine.ko fixed.ko | wc -l'

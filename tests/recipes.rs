@@ -1,16 +1,17 @@
-//! The README's recipes, as they stand there, with the real objcopy on real ARM objects.
+//! The recipes of the README and the manual, as they stand there, with the real objcopy on real
+//! objects.
 
 mod common;
 
 use std::path::Path;
 
 use common::modules::{NEW, OLD, module, must, scratch, sh};
-use common::{has_command, read, testdata, text, write};
+use common::{bash, has, has_command, program, read, testdata, text, write};
 
 const FIX: &str = "update_versions --strict model.versions >new.versions &&";
 const SYMVERS: &str = "--symvers Module.symvers";
 const JOIN: &str = "find vendor";
-const CHECK: &str = "modprobe";
+const CHECK: &str = "vendor.txt";
 const MANY: &str = "find modules";
 
 /// The shell block of the README that has this in it.
@@ -31,18 +32,35 @@ fn recipe(part: &str) -> String {
     block
 }
 
-/// A line of the README that begins with a word, in backticks, and has this in it.
-fn line(word: &str, part: &str) -> String {
+/// A line of the README, in backticks, that has this in it, and begins and ends so.
+fn line(begin: &str, part: &str, end: &str) -> String {
     let readme = text(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
     let mut lines = readme
         .split('`')
-        .filter(|code| code.starts_with(word) && code.contains(part));
+        .filter(|code| code.starts_with(begin) && code.contains(part) && code.ends_with(end));
     lines.next().expect(part).to_owned()
 }
 
 /// The recipe with the line of another need.
 fn recipe_with(part: &str) -> String {
-    recipe(FIX).replace(FIX, &line("update_versions", part))
+    recipe(FIX).replace(FIX, &line("", part, " &&"))
+}
+
+/// The recipe for a text model, with this one.
+fn recipe_for(model: &str) -> String {
+    recipe(SYMVERS).replace("Module.symvers", model)
+}
+
+/// The literal block or line of the manual that begins so.
+fn manual(begin: &str) -> String {
+    let manual = text(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/update_versions.1"));
+    let blocks = manual.split(".Bd -literal\n").skip(1);
+    let blocks = blocks.map(|block| block.split(".Ed").next().unwrap());
+    let lines = manual.lines().filter_map(|line| line.strip_prefix(".Dl "));
+    let mut found = blocks.chain(lines).filter(|code| code.starts_with(begin));
+    let code = found.next().expect(begin);
+    assert_eq!(found.next(), None, "two begin with {begin}");
+    code.replace("\\e", "\\").replace("\\(dq", "\"")
 }
 
 fn table(file: &str, folder: &Path) -> Vec<u8> {
@@ -87,21 +105,17 @@ fn fixes_a_module() {
 /// Each recipe ends with another status than 0 and makes no file.
 #[test]
 fn makes_no_module_when_a_symbol_is_missing() {
-    for (recipe, setup) in [
-        (recipe(FIX), ":"),
-        (
-            recipe(SYMVERS),
-            "grep -vw flush_work '$NEW/Module.symvers' >Module.symvers",
-        ),
-        (recipe_with("--target"), ":"),
+    for recipe in [
+        recipe(FIX),
+        recipe(SYMVERS),
+        recipe_with("--target").replace("elf32-tradbigmips", "elf32-littlearm"),
+        recipe_with("cmp"),
     ] {
         let scratch = scratch("nvmet");
         let folder = scratch.path();
-        must(
-            &setup.replace("$NEW", testdata(NEW).to_str().unwrap()),
-            folder,
-        );
-        let recipe = recipe.replace("elf64-littleaarch64", "elf32-littlearm");
+        let symvers = text(testdata(&format!("{NEW}/Module.symvers")));
+        let without = symvers.replace("\tflush_work\t", "\tflush_walk\t");
+        write(folder.join("Module.symvers"), without);
         let (status, text) = sh(&recipe, folder);
         assert_eq!(status, 1, "{recipe}");
         let symbol = "update_versions: symbol: flush_work: not in the model\n";
@@ -123,41 +137,134 @@ fn makes_no_module_of_one_that_has_no_table() {
     assert!(!folder.join("fixed.ko").exists());
 }
 
+/// The text model of modules that are packed, as far as modprobe reads such.
 #[test]
-fn joins_models() {
-    let scratch = tempfile::tempdir().unwrap();
+fn makes_a_text_of_the_modules_of_a_device() {
+    if !has_command("/sbin/modprobe") {
+        return;
+    }
+    let scratch = scratch("mii");
     let folder = scratch.path();
     std::fs::create_dir_all(folder.join("vendor/net")).unwrap();
-    let (status, text) = sh(&recipe(JOIN), folder);
-    assert_eq!(
-        (status, text.as_str()),
-        (1, "no tables below vendor; are its modules unpacked?\n")
-    );
-    for name in ["mii", "net/dm9000", "nvmet"] {
-        module(
-            folder,
-            &format!("vendor/{name}.ko"),
-            NEW,
-            name.trim_start_matches("net/"),
-        );
+    let nothing = (1, "no tables below vendor\n".to_owned());
+    assert_eq!(sh(&recipe(JOIN), folder), nothing);
+
+    let reads = must("/sbin/modprobe --version", folder);
+    for (file, table, packer, feature) in [
+        ("vendor/mii.ko", "mii", "", ""),
+        ("vendor/net/dm9000.ko", "dm9000", "xz", "+XZ"),
+        ("vendor/nvmet.ko", "nvmet", "zstd -q --rm", "+ZSTD"),
+    ] {
+        module(folder, file, NEW, table);
+        let can = || has(&format!("modprobe with {feature}"), reads.contains(feature));
+        if !packer.is_empty() && has_command(packer.split(' ').next().unwrap()) && can() {
+            must(&format!("{packer} {file}"), folder);
+        }
     }
     assert_eq!(must(&recipe(JOIN), folder), "");
-    let mut joined: Vec<_> = read(folder.join("model.versions"))
-        .chunks(64)
-        .map(<[u8]>::to_vec)
-        .collect();
-    let mut tables: Vec<_> = ["dm9000", "mii", "nvmet"]
-        .iter()
-        .flat_map(|name| {
-            read(testdata(&format!("{NEW}/{name}.versions")))
-                .chunks(64)
-                .map(<[u8]>::to_vec)
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    joined.sort();
-    tables.sort();
-    assert!(joined == tables);
+    let tables = ["dm9000", "mii", "nvmet"]
+        .map(|table| ARM.text(&read(testdata(&format!("{NEW}/{table}.versions")))))
+        .concat();
+    let mut lines: Vec<_> = tables.split_inclusive('\n').collect();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(text(folder.join("vendor.symvers")), lines.concat());
+
+    assert_eq!(must(&recipe_for("vendor.symvers"), folder), "");
+    assert!(table("fixed.ko", folder) == table("vendor.ko", folder));
+}
+
+/// The other texts that become models, in the README and the manual.
+#[test]
+fn makes_a_model_of_other_texts() {
+    let new = text(testdata(&format!("{NEW}/Module.symvers")));
+    let each = |line: fn(&str, &str) -> String| -> String {
+        let lines = new.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        lines.map(|line_| line(&line_[0][2..], line_[1])).collect()
+    };
+    let kallsyms = each(|crc, symbol| {
+        format!("00000000{crc} A __crc_{symbol}\nc0100000 T {symbol}\n12345678 r __crc_{symbol}\n")
+    });
+    let from_a_module = each(|crc, symbol| format!("{crc} a __crc_{symbol}\t[mine]\n"));
+    let c = each(|crc, symbol| format!("\t{{ 0x{crc}, \"{symbol}\" }},\n"));
+    let rpm = each(|crc, symbol| format!("kernel({symbol}) = 0x{crc}\n"));
+    let sed = line("sed", "__crc_", "");
+    assert_eq!(manual("sed -n "), sed);
+    for (file, contents, command) in [
+        ("kallsyms", kallsyms, sed.clone()),
+        ("kallsyms", from_a_module, sed),
+        (
+            "vendor.mod.c",
+            c,
+            manual("sed -nE 's/.*(0x") + ">vendor.symvers",
+        ),
+        (
+            "rpm",
+            rpm,
+            manual("sed -nE 's/kernel") + "<rpm >vendor.symvers",
+        ),
+    ] {
+        let scratch = scratch("mii");
+        let folder = scratch.path();
+        write(folder.join(file), contents);
+        must(&command, folder);
+        assert_eq!(must(&recipe_for("vendor.symvers"), folder), "", "{command}");
+        assert!(table("fixed.ko", folder) == table("vendor.ko", folder));
+    }
+}
+
+/// What the program says of such a text is a phrase of the manual.
+#[test]
+fn leads_to_the_manual() {
+    let scratch = scratch("mii");
+    let folder = scratch.path();
+    write(folder.join("kallsyms"), "0a0a0a0a A __crc_printk\n");
+    let (status, message) = sh(&recipe_for("kallsyms"), folder);
+    let phrase = "is of nm or kallsyms";
+    assert_eq!(status, 1);
+    assert!(
+        message.contains(&format!("{phrase}; see update_versions(1)")),
+        "{message}"
+    );
+    assert!(
+        text(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/update_versions.1"))
+            .contains(&format!(".Ql {phrase}"))
+    );
+}
+
+#[test]
+fn takes_a_line_that_is_typed() {
+    let scratch = scratch("mii");
+    let folder = scratch.path();
+    let typed = line("0x", "module_layout", "");
+    assert!(manual("echo 0x").contains(&typed));
+    must(&manual("echo 0x"), folder);
+    must(
+        &recipe_with("-k model").replace("model.versions >", "--symvers typed.symvers >"),
+        folder,
+    );
+    let (old, new) = (table("mine.ko", folder), table("vendor.ko", folder));
+    let fixed = table("fixed.ko", folder);
+    for ((fixed, old), new) in fixed.chunks(64).zip(old.chunks(64)).zip(new.chunks(64)) {
+        let layout = old[4..].starts_with(b"module_layout\0");
+        assert!(fixed == if layout { new } else { old });
+    }
+    assert!(fixed != old);
+}
+
+#[test]
+fn only_checks() {
+    let scratch = scratch("mii");
+    let folder = scratch.path();
+    let (status, text) = sh(&recipe_with("cmp"), folder);
+    assert_eq!(status, 1);
+    assert!(
+        text.starts_with("old.versions new.versions differ"),
+        "{text}"
+    );
+    assert!(!folder.join("fixed.ko").exists());
+    must("cp vendor.ko mine.ko", folder);
+    assert_eq!(must(&recipe_with("cmp"), folder), "");
 }
 
 #[test]
@@ -196,7 +303,7 @@ fn fixes_with_a_module_symvers() {
 fn keeps_what_is_not_in_the_model() {
     for (part, setup) in [
         ("-k model.versions", String::new()),
-        ("vmlinux.symvers", line("awk", "vmlinux")),
+        ("vmlinux.symvers", line("awk", "vmlinux", "")),
     ] {
         let scratch = scratch("qrtr");
         let folder = scratch.path();
@@ -245,10 +352,8 @@ fn fixes_many_modules() {
     }
     write(folder.join("modules/broken.ko"), b"no module");
     let new = |name| read(testdata(&format!("{NEW}/{name}.versions")));
-    write(
-        folder.join("model.versions"),
-        [new("dm9000"), new("mii"), new("snd")].concat(),
-    );
+    let tables = [new("dm9000"), new("mii"), new("snd")].concat();
+    write(folder.join("vendor.symvers"), ARM.text(&tables));
     let files = "find modules -type f -exec cksum {} + | sort";
     let before = must(files, folder);
 
@@ -297,75 +402,246 @@ fn fixes_many_modules() {
 }
 
 #[test]
-fn removes_the_extended_sections() {
+fn drops_the_extended_sections() {
     let scratch = scratch("mii");
     let folder = scratch.path();
     must(
-        "echo x >x; for i in crcs names; do arm-linux-gnueabi-objcopy --add-section __version_ext_$i=x mine.ko; done",
+        "echo x >x; for i in crcs names; do arm-linux-gnueabi-objcopy --add-section __version_ext_$i=x mine.ko; done
+        mkdir modules; cp mine.ko modules",
         folder,
     );
-    must(&recipe(FIX), folder);
-    let sections = "arm-linux-gnueabi-objdump -h fixed.ko | grep -o '__version[a-z_]*'";
-    assert_eq!(
-        must(sections, folder),
-        "__versions\n__version_ext_crcs\n__version_ext_names\n"
-    );
-    must(
-        &line("arm-linux-gnueabi-objcopy", "__version_ext_crcs"),
-        folder,
-    );
-    assert_eq!(must(sections, folder), "__versions\n");
-    assert!(table("fixed.ko", folder) == table("vendor.ko", folder));
+    let new = read(testdata(&format!("{NEW}/mii.versions")));
+    for name in ["Module.symvers", "vendor.symvers"] {
+        write(folder.join(name), ARM.text(&new));
+    }
+    for (recipe, fixed) in [
+        (recipe(FIX), "fixed.ko"),
+        (recipe(SYMVERS), "fixed.ko"),
+        (recipe(MANY), "fixed/modules/mine.ko"),
+    ] {
+        must(&recipe, folder);
+        let sections = format!("arm-linux-gnueabi-objdump -h {fixed} | grep -o '__version[a-z_]*'");
+        assert_eq!(must(&sections, folder), "__versions\n");
+        assert!(table(fixed, folder) == new);
+        must("rm -r fixed*", folder);
+    }
 }
 
-/// The recipe for other machines, with what `objdump -f` says of them.
-#[test]
-fn fixes_modules_of_other_machines() {
-    let big_endian = |mut table: Vec<u8>| {
+/// A kind of machine: its tools, how a record looks there, and where real tables of it are.
+struct Machine {
+    tools: &'static str,
+    crc_size: usize,
+    big_endian: bool,
+    tables: &'static str,
+}
+
+const ARM: Machine = Machine {
+    tools: "arm-linux-gnueabi",
+    crc_size: 4,
+    big_endian: false,
+    tables: "armmp/mii",
+};
+const ARM64: Machine = Machine {
+    tools: "aarch64-linux-gnu",
+    crc_size: 8,
+    big_endian: false,
+    tables: "arm64/smc91x",
+};
+const S390X: Machine = Machine {
+    tools: "s390x-linux-gnu",
+    crc_size: 8,
+    big_endian: true,
+    tables: "s390x/8021q",
+};
+/// It has ARM's tables, each CRC reversed.
+const POWERPC: Machine = Machine {
+    tools: "powerpc-linux-gnu",
+    crc_size: 4,
+    big_endian: true,
+    tables: "armmp/mii",
+};
+
+impl Machine {
+    fn is_there(&self) -> bool {
+        has_command(&format!("{}-objcopy", self.tools))
+    }
+
+    /// A command line in the words of this machine.
+    fn words(&self, line: &str) -> String {
+        line.replace("arm-linux-gnueabi", self.tools)
+            .replace("aarch64-linux-gnu", self.tools)
+    }
+
+    fn table(&self, build: &str) -> Vec<u8> {
+        let mut table = read(testdata(&format!("6.1.0-{build}-{}.versions", self.tables)));
+        if self.big_endian && self.crc_size == 4 {
+            table
+                .chunks_mut(64)
+                .for_each(|record| record[..4].reverse());
+        }
         table
-            .chunks_mut(64)
-            .for_each(|record| record[..4].reverse());
-        table
-    };
-    let real = |name: &str| read(testdata(name));
-    let pair = |name: &str| {
-        (
-            real(&format!("6.1.0-50-{name}")),
-            real(&format!("6.1.0-47-{name}")),
-        )
-    };
-    let (new, old) = pair("armmp/mii.versions");
-    for (machine, (new, old)) in [
-        ("aarch64-linux-gnu", pair("arm64/smc91x.versions")),
-        ("s390x-linux-gnu", pair("s390x/8021q.versions")),
-        ("powerpc-linux-gnu", (big_endian(new), big_endian(old))),
-    ] {
+    }
+
+    /// The symbol of a record.
+    fn symbol<'a>(&self, record: &'a [u8]) -> &'a str {
+        let name = std::str::from_utf8(&record[self.crc_size..]).unwrap();
+        name.trim_end_matches('\0')
+    }
+
+    /// A table as modprobe prints it.
+    fn text(&self, table: &[u8]) -> String {
+        let line = |record: &[u8]| {
+            let crc = if self.big_endian {
+                u32::from_be_bytes(record[self.crc_size - 4..self.crc_size].try_into().unwrap())
+            } else {
+                u32::from_le_bytes(record[..4].try_into().unwrap())
+            };
+            format!("0x{crc:08x}\t{}\n", self.symbol(record))
+        };
+        table.chunks(64).map(line).collect()
+    }
+
+    fn assemble(&self, source: &str, file: &str, folder: &Path) {
+        write(folder.join("module.S"), source);
+        must(&format!("{}-as module.S -o {file}", self.tools), folder);
+    }
+
+    /// A folder with `vendor.ko` and `mine.ko`, of the new and the old kernel, and a text model.
+    fn scratch(&self) -> tempfile::TempDir {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path();
-        if !has_command(&format!("{machine}-objcopy")) {
+        for (file, build) in [("vendor.ko", "50"), ("mine.ko", "47")] {
+            write(folder.join("table"), self.table(build));
+            let source = ".section __versions, \"a\"\n.incbin \"table\"\n";
+            self.assemble(source, file, folder);
+        }
+        let text = self.text(&self.table("50"));
+        write(folder.join("Module.symvers"), text);
+        scratch
+    }
+}
+
+/// The recipes in the words of other machines: nothing else changes.
+#[test]
+fn fixes_modules_of_other_machines() {
+    for machine in [ARM64, S390X, POWERPC] {
+        if !machine.is_there() {
             continue;
         }
-        write(
-            folder.join("module.S"),
-            ".section __versions, \"a\"\n.incbin \"table\"\n",
-        );
-        for (file, table) in [("vendor.ko", new), ("mine.ko", old)] {
-            write(folder.join("table"), table);
-            must(&format!("{machine}-as module.S -o {file}"), folder);
+        let scratch = machine.scratch();
+        let folder = scratch.path();
+        let fixes = |recipe: &str| {
+            assert_eq!(
+                must(&machine.words(recipe), folder),
+                "",
+                "{}",
+                machine.tools
+            );
+            let [fixed, vendor] = ["fixed.ko", "vendor.ko"].map(|file| read(folder.join(file)));
+            assert!(fixed == vendor, "{}", machine.tools);
+            must("rm fixed.ko", folder);
+        };
+        fixes(&recipe(FIX));
+        if machine.tools == POWERPC.tools {
+            let (status, text) = sh(&machine.words(&recipe(SYMVERS)), folder);
+            assert_eq!(status, 1);
+            assert!(text.contains("try --target elf32-big\n"), "{text}");
+            assert!(!folder.join("fixed.ko").exists());
+            fixes(&recipe_with("--target"));
+        } else {
+            fixes(&recipe(SYMVERS));
         }
-        let target = must(
-            &format!("{machine}-objdump -f mine.ko | sed -n 's/.*file format //p'"),
-            folder,
-        );
-        let line = recipe_with("--target").replace("elf64-littleaarch64", target.trim());
-        assert_eq!(
-            must(&line.replace("arm-linux-gnueabi", machine), folder),
-            "",
-            "{machine}"
-        );
-        assert!(
-            read(folder.join("fixed.ko")) == read(folder.join("vendor.ko")),
-            "{machine}"
-        );
+    }
+}
+
+/// The manual's recipe, for a module with an empty table and for one that has no such section.
+#[test]
+fn makes_a_table_for_a_module_without_one() {
+    for (machine, pack) in [
+        (ARM, "a4a60"),
+        (POWERPC, "a4a60"),
+        (ARM64, "a8a56"),
+        (S390X, "x7a1a56"),
+    ] {
+        if !machine.is_there() {
+            continue;
+        }
+        let scratch = machine.scratch();
+        let folder = scratch.path();
+        let new = machine.table("50");
+        let mut source: String = new
+            .chunks(64)
+            .map(|record| machine.symbol(record))
+            .filter(|symbol| *symbol != "module_layout")
+            .map(|symbol| format!(".long {symbol}\n"))
+            .collect();
+        let mut recipe = machine
+            .words(&manual("(echo module_layout"))
+            .replace("a4a60", pack);
+        if machine.tools == POWERPC.tools {
+            recipe = recipe.replace("--symvers", "--target elf32-big --symvers");
+        }
+        let update = "    --update-section __versions=new.versions\n";
+        let add = recipe.replace(update, &manual("    --add-section"));
+        assert!(recipe != add);
+
+        let same = || {
+            let dump =
+                "arm-linux-gnueabi-objcopy fixed.ko /dev/null --dump-section __versions=dump";
+            must(&machine.words(dump), folder);
+            let sorted = |table: &[u8]| {
+                let mut records: Vec<_> = table.chunks(64).map(<[u8]>::to_vec).collect();
+                records.sort();
+                records
+            };
+            assert!(
+                sorted(&read(folder.join("dump"))) == sorted(&new),
+                "{}",
+                machine.tools
+            );
+            must("rm fixed.ko", folder);
+        };
+        machine.assemble(&source, "mine.ko", folder);
+        let (status, message) = sh(&recipe, folder);
+        assert_eq!(status, 1);
+        assert!(message.contains("__versions not found"), "{message}");
+        assert_eq!(must(&add, folder), "");
+        same();
+
+        source += ".section __versions, \"a\"\n";
+        machine.assemble(&source, "mine.ko", folder);
+        assert_eq!(must(&recipe, folder), "");
+        same();
+
+        // A weak symbol that the kernel does not have.
+        source += ".data\n.weak nowhere\n.long nowhere\n";
+        machine.assemble(&source, "mine.ko", folder);
+        assert_eq!(sh(&recipe, folder).0, 1);
+        assert!(!folder.join("fixed.ko").exists());
+        must(&recipe.replace("--strict", "--strict -k"), folder);
+        assert!(folder.join("fixed.ko").exists());
+    }
+}
+
+/// The manual's recipe for a module that has the extended sections alone.
+#[test]
+fn makes_a_table_of_the_extended_names() {
+    for (machine, pack) in [(ARM64, "a8a56"), (S390X, "x7a1a56")] {
+        if !machine.is_there() {
+            continue;
+        }
+        let scratch = machine.scratch();
+        let folder = scratch.path();
+        let new = machine.table("50");
+        let names = new.chunks(64).map(|record| machine.symbol(record));
+        let names: String = names.map(|name| format!(".asciz \"{name}\"\n")).collect();
+        let (crcs, end) = (".section __version_ext_crcs, \"a\"\n.long 1\n", ".byte 0\n");
+        let source = format!("{crcs}.section __version_ext_names, \"a\"\n{names}{end}");
+        machine.assemble(&source, "mine.ko", folder);
+        let recipe = machine.words(&manual("aarch64"));
+        assert_eq!(must(&recipe.replace("a8a56", pack), folder), "");
+        let dump = machine.words("arm-linux-gnueabi-objcopy fixed.ko /dev/null --dump-section __versions=dump; arm-linux-gnueabi-objdump -h fixed.ko");
+        assert!(!must(&dump, folder).contains("__version_ext"));
+        assert!(read(folder.join("dump")) == new);
     }
 }
