@@ -575,6 +575,7 @@ fn makes_a_table_for_a_module_without_one() {
             .filter(|symbol| *symbol != "module_layout")
             .map(|symbol| format!(".long {symbol}\n"))
             .collect();
+        source += ".global of_the_module_itself\nof_the_module_itself:\n";
         let mut recipe = machine
             .words(&manual("(echo module_layout"))
             .replace("a4a60", pack);
