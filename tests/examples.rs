@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::modules::{NEW, OLD, must, scratch};
+use common::modules::{NEW, OLD, must, scratch, sh};
 use common::{read, testdata, text, write};
 
 /// Runs a command where all is that it may need, and checks what it makes and prints.
@@ -17,6 +17,10 @@ fn works(command: &str) {
     write(folder.join("model.versions"), &new);
     write(folder.join("old.versions"), old);
     write(folder.join("Module.symvers"), symvers);
+    if command.contains("cmp") {
+        assert_eq!(sh(command, folder).0, 1, "{command}");
+        must("cp model.versions old.versions", folder);
+    }
     let said = must(command, folder);
     let list = command.contains(" -v ");
     let list = list.then(|| text(testdata("report/dm9000-armmp.txt")));
@@ -49,6 +53,6 @@ fn manual_has_examples_that_work() {
     let blocks = blocks.map(|block| block.split(".Ed").next().unwrap());
     let lines = section.lines().filter_map(|line| line.strip_prefix(".Dl "));
     let commands: Vec<_> = blocks.chain(lines).collect();
-    assert_eq!(commands.len(), 3);
+    assert_eq!(commands.len(), 4);
     commands.into_iter().for_each(works);
 }

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::modules::{NEW, OLD, module, must, scratch, sh};
-use common::{bash, has, has_command, program, read, testdata, text, write};
+use common::{has, has_command, read, testdata, text, write};
 
 const FIX: &str = "update_versions --strict model.versions >new.versions &&";
 const SYMVERS: &str = "--symvers Module.symvers";
@@ -223,7 +223,7 @@ fn leads_to_the_manual() {
     let phrase = "is of nm or kallsyms";
     assert_eq!(status, 1);
     assert!(
-        message.contains(&format!("{phrase}; see update_versions(1)")),
+        message.contains(&format!("{phrase}; see MODELS in update_versions(1)")),
         "{message}"
     );
     assert!(
