@@ -69,7 +69,7 @@ check: toolchain ## run the linters and all tests
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	if command -v mandoc >/dev/null; then mandoc -Tlint src/update_versions.1; fi
-	if command -v shellcheck >/dev/null; then shellcheck tests/*.sh tests/kernel/* testdata/*.sh; fi
+	if command -v shellcheck >/dev/null; then shellcheck tests/*.sh tests/kernel/run.sh tests/kernel/init testdata/*.sh; fi
 	$(MAKE) test
 
 mutants: tools ## find changes of the source that no test sees
@@ -80,7 +80,7 @@ mutants: tools ## find changes of the source that no test sees
 bench: toolchain ## measure how fast it is
 	$(CARGO) bench --locked --bench ratios
 
-# WHOLE=1 fixes every module of a kernel, too; KEEP=folder keeps the downloads for the next run.
+# WHOLE=1 fixes every module of a kernel, too; KEEP=folder keeps what the next run can use again.
 # KERNEL=source builds one. Those who build kernels may have another KERNEL in the environment.
 kernel-test: KERNEL =
 kernel-test: all ## load modules into kernels in QEMU; ARCH= says whose

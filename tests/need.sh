@@ -1,9 +1,10 @@
 #!/bin/sh
-# Usage: need.sh COMMAND=PACKAGE... : installs the Debian packages of the commands that are not
-# there: as root, or with sudo if it asks for no password. Else it prints what to install.
+# Usage: need.sh COMMAND=PACKAGE... : installs the Debian packages of the commands (or files, with
+# their path) that are not there: as root, or with sudo if it asks for no password. Else it prints
+# what to install.
 missing=
 for need; do
-	command -v "${need%%=*}" >/dev/null || missing="$missing ${need#*=}"
+	[ -f "${need%%=*}" ] || command -v "${need%%=*}" >/dev/null || missing="$missing ${need#*=}"
 done
 [ -n "$missing" ] || exit 0
 sudo=

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Boots a Debian kernel under QEMU and shows that it loads what it refused once a recipe of
-# README.md, run as it stands there, has fixed it. `make kernel-test` builds, then calls it.
-# Usage: run.sh armhf|arm64|s390x|amd64|all
-# KERNEL=source (arm64) builds a kernel with CONFIG_EXTENDED_MODVERSIONS, which no package has.
-# WHOLE=1 fixes every module of a kernel, too, which takes some minutes.
-# KEEP=FOLDER keeps what is downloaded, for the next run. All else is in a scratch folder, also the
-# state of apt: the host's is not touched.
+# Boots a kernel under QEMU and shows that it loads what it refused once a recipe of README.md or of
+# the manual, run as it stands there, has fixed it. `make kernel-test` builds, then calls it.
+# Usage: run.sh armhf|arm64|s390x|amd64|mips|all
+# The kernels are Debian's packages, and `all` are these. No package is of mips, and none has
+# CONFIG_EXTENDED_MODVERSIONS: for mips, and for arm64 with KERNEL=source, Debian's source is built.
+# WHOLE=1 fixes every module of a packaged kernel, too, which takes some minutes.
+# MIRROR=URI has that source, in sid; else the host's own mirror.
+# KEEP=FOLDER keeps what is downloaded and built, for the next run. All else is in a scratch folder,
+# also the state of apt: the host's is not touched.
 set -eu
 
 arch=$1
@@ -22,9 +24,6 @@ PATH=$root/target:$PATH:/usr/sbin:/sbin # modprobe is in sbin
 LC_ALL=C
 export PATH LC_ALL
 time_limit=300 # seconds; the guest needs about 10
-# Modules that need no hardware and little of the kernel's ABI, which a CRC cannot fix.
-sample=mii
-batch='crc-itu-t lru_cache mii sis190'
 
 die() {
 	echo "kernel-test: $*" >&2
@@ -34,39 +33,42 @@ die() {
 # --- The machine ---
 
 flavour=$arch
-target=
-crc_at=0 # the place of the CRC's four bytes in a record
 spare=   # what the name of another build of the same kernel adds
-case $arch in
+crc_at=0 # the place of the CRC's four bytes in a record
+cases=packaged
+case $arch${KERNEL:=} in
 armhf)
-	tools=arm-linux-gnueabi flavour=armmp spare=-lpae
+	tools=arm-linux-gnueabi flavour=armmp spare=-lpae cases='packaged no_table'
 	emulator='qemu-system-arm -M virt -cpu cortex-a15' package=qemu-system-arm serial=ttyAMA0
 	;;
-arm64)
-	tools=aarch64-linux-gnu target=elf64-littleaarch64
+arm64 | arm64source)
+	tools=aarch64-linux-gnu
 	emulator='qemu-system-aarch64 -M virt -cpu cortex-a57' package=qemu-system-arm serial=ttyAMA0
+	[ ! "$KERNEL" ] || cases=extended
+	image=arch/arm64/boot/Image
+	config='EXTENDED_MODVERSIONS SERIAL_AMBA_PL011 SERIAL_AMBA_PL011_CONSOLE'
 	;;
 s390x)
-	tools=s390x-linux-gnu target=elf64-s390 crc_at=4
+	tools=s390x-linux-gnu crc_at=4 cases='packaged no_option'
 	emulator=qemu-system-s390x package=qemu-system-s390x serial=ttysclp0
 	;;
 amd64)
-	tools=x86_64-linux-gnu target=elf64-x86-64
+	tools=x86_64-linux-gnu
 	emulator=qemu-system-x86_64 package=qemu-system-x86 serial=ttyS0
 	;;
-*) die "unknown ARCH '$arch': use armhf, arm64, s390x, amd64 or all" ;;
-esac
-option=${target:+--target $target}
-translate="s/arm-linux-gnueabi-/$tools-/g" # the words of README.md
-case ${KERNEL:=} in
-'') builders= ;;
-source)
-	[ "$arch" = arm64 ] || die 'KERNEL=source needs ARCH=arm64'
-	sample=sample
-	builders="$tools-gcc=gcc-aarch64-linux-gnu gcc=gcc make=make flex=flex bison=bison bc=bc perl=perl"
+mips | mipssource)
+	tools=mips-linux-gnu cases=byte_order KERNEL=source
+	emulator='qemu-system-mips -M malta' package=qemu-system-mips serial=ttyS0
+	image=vmlinux
+	config='MIPS_MALTA CPU_BIG_ENDIAN CPU_MIPS32_R2 32BIT PCI SERIAL_8250 SERIAL_8250_CONSOLE
+		POWER_RESET POWER_RESET_SYSCON'
 	;;
-*) die "unknown KERNEL '$KERNEL': leave it out, or use source" ;;
+*) die "there is no ARCH=$arch with KERNEL='$KERNEL'; see tests/kernel/run.sh" ;;
 esac
+# Modules that need no hardware and little of the kernel's ABI, which a CRC cannot fix.
+sample=${KERNEL:+sample}
+sample=${sample:-mii}
+batch='crc-itu-t lru_cache mii sis190'
 
 # --- Kernels and modules ---
 
@@ -78,16 +80,19 @@ update_index() {
 		Dir::State::Lists "$keep/lists";
 		Dir::State::status "$scratch/apt/status";
 		Dir::Cache "$scratch/apt/cache";
-		APT::Architecture "$arch";
-		APT::Architectures { "$arch"; };
 		APT::Sandbox::User "root";
 		#clear APT::Update::Post-Invoke;
 		#clear APT::Update::Post-Invoke-Success;
 	END
 	if [ "$KERNEL" ]; then
-		echo 'deb http://deb.debian.org/debian sid main' >apt/sources
-		printf 'Dir::Etc::%s;\n' "sourcelist \"$scratch/apt/sources\"" 'sourceparts "/dev/null"' >>apt/conf
-	fi
+		# shellcheck disable=SC2016 # apt's own variable
+		mirror=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' | head -n 1)}
+		[ "$mirror" ] || die 'apt knows no Debian mirror: run apt-get update, or set MIRROR'
+		echo "deb $mirror sid main" >apt/sources
+		printf 'Dir::Etc::%s;\n' "sourcelist \"$scratch/apt/sources\"" 'sourceparts "/dev/null"'
+	else
+		printf 'APT::Architecture%s;\n' " \"$arch\"" "s { \"$arch\"; }"
+	fi >>apt/conf
 	apt-get -c apt/conf -qq update >apt/log 2>&1 || :
 }
 
@@ -96,7 +101,8 @@ update_index() {
 fetch() {
 	(cd "$keep" && apt-get -c "$scratch/apt/conf" -qq download "$1" >/dev/null) ||
 		die "cannot download $1"
-	dpkg-deb -x "$(find "$keep" -name "$1_*" -exec ls -t {} + | head -n 1)" "$2"
+	deb=$(find "$keep" -maxdepth 1 -name "$1_*.deb" -exec ls -t {} + | head -n 1)
+	dpkg-deb -x "$deb" "$2"
 }
 
 # Usage: kernels [SERIES]: those of the index, newest first; no -rt, no -cloud.
@@ -112,15 +118,18 @@ crcs() {
 	grep -wE 'module_layout|netif_carrier_on' "headers/$1"/usr/src/*/Module.symvers >"$2"
 }
 
-# Sets own, the newest kernel for which another build of its series has other CRCs, and other, the
-# newest such build. Neighbours are often built alike: they refuse none of each other's modules.
-choose_kernels() {
+# Fetches own, the newest kernel for which another build of its series has other CRCs, and other,
+# the newest such build. Neighbours are often built alike: they refuse none of each other's modules.
+fetch_kernels() {
 	for own in $(kernels); do
 		crcs "$own" own.crcs
 		for other in $(kernels "${own%"${own#*.*.}"}") "$own$spare"; do
 			crcs "$other" other.crcs
 			cmp -s own.crcs other.crcs && continue
 			echo "$arch: own kernel $own, other build $other"
+			fetch "linux-image-$own" own
+			fetch "linux-image-$other" other
+			cp "headers/$own"/usr/src/*/Module.symvers .
 			return
 		done
 	done
@@ -128,42 +137,44 @@ choose_kernels() {
 	die "apt knows no two $flavour kernels of a series with different CRCs"
 }
 
-# Builds the newest kernel of the source packages, and a module twice: for that kernel, and for one
-# where all CRCs differ.
+# Builds the newest kernel of the source packages, and the sample for it. For another build some of
+# the CRCs differ, as they would.
 build_kernel() {
-	package=$(apt-cache -c apt/conf pkgnames linux-source- | grep '[0-9]$' | sort -V | tail -n 1)
-	fetch "$package" source
-	mkdir linux module own own/boot other
-	tar -xf source/usr/src/linux-source-*.tar.xz -C linux --strip-components 1
-	printf 'CONFIG_%s=y\n' MODULES MODULE_UNLOAD MODVERSIONS EXTENDED_MODVERSIONS BASIC_MODVERSIONS \
-		PRINTK TTY SERIAL_AMBA_PL011 SERIAL_AMBA_PL011_CONSOLE BLK_DEV_INITRD RD_GZIP PROC_FS \
-		BINFMT_ELF BINFMT_SCRIPT >config
-	cat >module/sample.c <<-END
-		#include <linux/module.h>
-		static int __init start(void) { return 0; }
-		static void __exit stop(void) { }
-		module_init(start);
-		module_exit(stop);
-		MODULE_LICENSE("GPL");
-		MODULE_DESCRIPTION("sample");
-	END
-	echo 'obj-m := sample.o' >module/Makefile
-	cp -r module again
-	echo "$arch: own kernel $package, other build the same with other CRCs"
+	fetch "$(apt-cache -c apt/conf pkgnames linux-source- | sort -V | tail -n 1)" source
+	deb=${deb##*/}
+	linux=$keep/$arch-${deb%.deb}
+	echo "$arch: own kernel ${deb%_*}, other build the same with other CRCs"
+	if [ ! -e "$linux" ]; then
+		rm -rf "$linux.part" && mkdir "$linux.part"
+		tar -xf source/usr/src/linux-source-*.tar.xz -C "$linux.part" --strip-components 1
+		mv "$linux.part" "$linux"
+	fi
+	# shellcheck disable=SC2086 # one word an option
+	printf 'CONFIG_%s=y\n' MODULES MODULE_UNLOAD MODVERSIONS BASIC_MODVERSIONS PRINTK TTY \
+		BLK_DEV_INITRD RD_GZIP BINFMT_ELF $config >config
 	unset MAKEFLAGS MAKELEVEL # of the make that called this script
+	rm -f "$linux/Module.symvers" # another run may have changed it
 	build KCONFIG_ALLCONFIG="$scratch/config" tinyconfig
-	build Image modules
-	cp linux/arch/arm64/boot/Image own/boot/vmlinuz-source
-	build M="$scratch/module" modules
-	mv module/sample.ko own
-	sed -i -E 's/^0x(.)(.{7})/0x\2\1/' linux/Module.symvers
-	build M="$scratch/again" modules
-	mv again/sample.ko other
+	build "${image##*/}" modules
+	cp "$linux/Module.symvers" .
+	build_sample own
+	mkdir own/boot
+	cp "$linux/$image" own/boot/vmlinuz-source
+	sed -i -E '/\t(_printk|kfree)\t/! s/^0x(.)(.{7})/0x\2\1/' "$linux/Module.symvers"
+	build_sample other
+}
+
+# Usage: build_sample DIRECTORY [MAKE_ARGUMENT]
+build_sample() {
+	mkdir "$1"
+	cp "$root/tests/kernel/sample.c" "$1"
+	echo 'obj-m := sample.o' >"$1/Makefile"
+	build M="$scratch/$1" modules ${2:+"$2"}
 }
 
 # Usage: build MAKE_ARGUMENT...
 build() {
-	make -C linux -j "$(nproc)" ARCH=arm64 CROSS_COMPILE="$tools-" "$@" >build.log 2>&1 ||
+	make -C "$linux" -j "$(nproc)" ARCH="$arch" CROSS_COMPILE="$tools-" "$@" >build.log 2>&1 ||
 		{ tail -n 30 build.log >&2 && die "cannot make $*"; }
 }
 
@@ -177,32 +188,39 @@ module() {
 	esac
 }
 
-# --- Making the cases ---
+# --- Tools of the cases ---
 
-# Usage: bench NAME: goes to a new directory with two builds of the sample, named as in README.md.
+# Usage: bench NAME: goes to a new directory with two builds of the sample, and the kernel's text
+# model, named as in README.md.
 bench() {
 	mkdir -p "$scratch/bench/$1"
 	cd "$scratch/bench/$1"
-	module own $sample vendor.ko
-	module other $sample mine.ko
+	module own "$sample" vendor.ko
+	module other "$sample" mine.ko
+	cp "$scratch/Module.symvers" .
 }
 
-# Usage: recipe STRING [LINE]: runs the sh block of README.md that has STRING, with LINE in place
-# of its update_versions line, in the words of this machine. A failure is no end: it is in
-# $status, and the guest shows what is left.
+translate="s/arm-linux-gnueabi-/$tools-/g" # into the words of this machine
+fix='--dump-section __versions=model.versions'
+
+# Usage: recipe STRING [SED_COMMAND]: runs the sh block of README.md, or else the literal one of
+# the manual, that has STRING, changed by SED_COMMAND. A failure is no end: it is in $status, and
+# the guest shows what is left.
 recipe() {
-	awk -v string="$1" -v line="${2:-}" '
-		/^```/ && inside && index(block, string) { printf "%s", block; exit }
-		/^```/ { inside = !inside && /^```sh$/; block = ""; next }
-		line { sub(/update_versions [^&]*/, line " ") }
-		{ block = block $0 "\n" }
-	' "$root/README.md" | sed -e "$translate" \
-		-e "s/--target elf64-littleaarch64/$option/" \
-		-e "/--target/! s/update_versions --strict/& $option/" >"$scratch/recipe.sh"
-	[ -s "$scratch/recipe.sh" ] || die "README.md has no sh block with '$1'"
+	awk -v string="$1" '
+		/^(```|\.Bd|\.Ed)/ {
+			if (inside && index(block, string)) { printf "%s", block; exit }
+			inside = /^(```sh$|\.Bd -literal)/
+			block = ""
+			next
+		}
+		{ sub(/\\e$/, "\\"); block = block $0 "\n" }
+	' "$root/README.md" "$root/src/update_versions.1" | sed -e "$translate" -e "${2:-}" >recipe.sh
+	[ -s recipe.sh ] || die "no recipe has '$1'"
 	echo "== ${PWD##*/}: $1" >>"$scratch/log"
 	status=0
-	sh -e "$scratch/recipe.sh" >>"$scratch/log" 2>&1 || status=$?
+	sh -e recipe.sh >recipe.log 2>&1 || status=$?
+	cat recipe.log >>"$scratch/log"
 }
 
 # Usage: row COMMAND STRING: prints the command in a table of README.md that has STRING, in the
@@ -216,29 +234,64 @@ row() {
 	echo "$command" | sed "$translate"
 }
 
-fix='--dump-section __versions=model.versions'
+# Usage: line STRING: the SED_COMMAND for that update_versions line in place of the recipe's.
+line() { echo "s/update_versions [^&]*/$(row update_versions "$1") /"; }
 
 # Usage: dump FILE TABLE, replace FILE TABLE: the section __versions
 dump() { "$tools-objcopy" "$1" /dev/null --dump-section __versions="$2"; }
 replace() { "$tools-objcopy" "$1" --update-section __versions="$2"; }
 
-# Usage: try CASE FILE [NAME [FIRST]]: has the guest insert FILE, a module of that name, after that
+# Usage: check TITLE CONDITION...
+check() {
+	title=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1)) && word=ok
+	else
+		failed=$((failed + 1)) && word=FAILED
+	fi
+	echo "$word $((passed + failed)) - $title"
+}
+
+# Usage: stopped MESSAGE: whether the last recipe said that and left the module as it was.
+stopped() {
+	[ "$status" -ne 0 ] && [ ! -e fixed.ko ] && grep -qwF -- "$1" recipe.log &&
+		module other "$sample" before.ko && cmp mine.ko before.ko
+}
+
+# Usage: try CASE FILE NAME [FIRST]: has the guest insert FILE, a module of that name, after that
 # of the case FIRST. Of a recipe that failed there is no FILE.
 try() {
 	[ ! -e "$2" ] || cp "$2" "$scratch/guest/modules/$1.ko"
-	echo "$1 $(echo "${3:-$sample}" | tr - _) ${4:-}" >>"$scratch/guest/plan"
+	echo "$1 $(echo "$3" | tr - _) ${4:-}" >>"$scratch/guest/plan"
 }
+
+# Usage: loads CASE FILE TITLE [NAME [FIRST]], refuses CASE FILE TITLE MESSAGE: what the kernel has
+# to do, and to say.
+loads() {
+	try "$1" "$2" "${4:-$sample}" "${5:-}"
+	echo "$1|$3|" >>"$scratch/expected"
+}
+refuses() {
+	try "$1" "$2" "$sample"
+	echo "$1|$3|$4" >>"$scratch/expected"
+}
+disagrees="$sample: disagrees about version of symbol"
+no_version="$sample: no symbol version for"
+
+# --- The cases ---
 
 make_cases() {
 	bench fixed
-	try own vendor.ko
-	try other mine.ko
-	line=
-	[ -z "$target" ] || line=$(row update_versions '--target ')
-	recipe "$fix" "$line"
-	try fixed fixed.ko
-	recipe vendor.txt
-	modprobe_differs=$status
+	loads own vendor.ko 'own module'
+	refuses other mine.ko 'module of the other build' "$disagrees"
+	recipe "$fix"
+	loads fixed fixed.ko 'the same, fixed'
+}
+
+make_packaged_cases() {
+	recipe vendor.txt # at the bench before this
+	check 'modprobe reads the CRCs of the own module from the fixed one' [ "$status" -eq 0 ]
 
 	bench changed
 	dump vendor.ko old
@@ -246,85 +299,102 @@ make_cases() {
 	{ head -c $crc_at old && printf '\1\2\3\4' && tail -c +$((5 + crc_at)) old; } >new
 	cp vendor.ko mine.ko
 	replace mine.ko new
-	try changed mine.ko
+	refuses changed mine.ko "own module with another CRC of $symbol" "$disagrees $symbol"
 	recipe "$fix"
-	try changed-fixed fixed.ko
+	loads changed-fixed fixed.ko 'the same, fixed'
 
 	bench symvers
-	cp "$scratch/headers/$own"/usr/src/*/Module.symvers .
 	recipe '--symvers Module.symvers'
-	try symvers fixed.ko
+	loads symvers fixed.ko 'fixed by a text model'
 
 	bench missing # of the model: the sample's last symbol
 	dump vendor.ko old
 	head -c -64 old >new
 	replace vendor.ko new
-	cp mine.ko before.ko
 	recipe "$fix"
-	stopped=$status
+	check 'a symbol is not in the model: the recipe stops, the module is as it was' \
+		stopped 'not in the model'
 	dump mine.ko old
-	# shellcheck disable=SC2086 # no word or two
-	update_versions $option model.versions <old >short 2>>"$scratch/log" || :
-	cp mine.ko short.ko
-	replace short.ko short
-	try short short.ko
+	update_versions model.versions <old >short 2>>"$scratch/log" || :
+	replace mine.ko short
+	refuses short mine.ko 'the short table of an unguarded run' "$no_version"
 
 	bench batch
 	mkdir vendor modules
 	for name in $batch; do
-		module own "$name" "vendor/$name.ko"
+		find "$scratch/own" -name "$name.ko*" -exec cp {} vendor \; # packed, if it is
 		module other "$name" "modules/$name.ko"
 	done
 	recipe 'find vendor'
-	recipe 'find modules'
+	recipe 'find modules' "$text_model"
 	for name in $batch; do
 		# sis190 needs mii: the own one, whose CRCs it has got.
 		case $name in sis190) first=own ;; *) first= ;; esac
-		try "batch-$name" "fixed/modules/$name.ko" "$name" $first
+		loads "batch-$name" "fixed/modules/$name.ko" "$name, one of many" "$name" $first
 	done
 
 	bench set
-	cp "$scratch/headers/$own"/usr/src/*/Module.symvers .
 	eval "$(row awk vmlinux.symvers)"
-	line=$(row update_versions vmlinux.symvers)
-	recipe "$fix" "$line"
-	try set-mii fixed.ko
+	recipe "$fix" "$(line vmlinux.symvers)"
+	loads set-mii fixed.ko 'mii, one of a set'
 	module other sis190 mine.ko
-	recipe "$fix" "$line"
-	try set-sis190 fixed.ko sis190 set-mii
+	recipe "$fix" "$(line vmlinux.symvers)"
+	loads set-sis190 fixed.ko 'sis190, which needs this mii' sis190 set-mii
+}
+text_model='s/ model\.versions/ --symvers vendor.symvers/'
+
+# A module that was built without Module.symvers.
+make_no_table_cases() {
+	bench no-table
+	: >empty
+	replace mine.ko empty
+	refuses no-table mine.ko 'module with an empty table' "$no_version module_layout"
+	recipe 'nm -u mine.ko'
+	loads no-table-fixed fixed.ko 'the same with a table made from its symbols'
 }
 
-# The target that a recipe needs here: that of ARM has another length of a record's parts.
-make_untargeted_cases() {
-	bench untargeted
-	option=
-	recipe "$fix"
-	untargeted=$status
+# What the script leaves of a 64-bit big-endian table.
+make_no_option_cases() {
+	bench no-option
+	dump vendor.ko model.versions
 	dump mine.ko old
 	update_versions model.versions <old >short 2>>"$scratch/log" || :
 	replace mine.ko short
-	try untargeted mine.ko
-	option="--target $target"
+	refuses no-option mine.ko 'the table of a run without options' "$no_version module_layout"
+}
+
+# A text does not tell the byte order, and neither does a 32-bit table.
+make_byte_order_cases() {
+	bench target
+	recipe "$fix" "$(line elf32-tradbigmips)"
+	loads target fixed.ko 'fixed by a text model, with its target'
+
+	bench no-target
+	recipe '--symvers Module.symvers'
+	check 'by a text model without its target: the recipe stops, and names it' stopped 'try --target elf32-big'
+	dump vendor.ko old
+	update_versions --symvers Module.symvers <old >new 2>>"$scratch/log" || :
+	replace vendor.ko new
+	refuses no-target vendor.ko 'own module with the table of an unguarded run' "$disagrees"
 }
 
 # Linux 6.14 and later look at the extended sections alone, where there are any.
-make_source_cases() {
-	bench fixed
-	try own vendor.ko
-	try other mine.ko
-	recipe "$fix"
-	try fixed fixed.ko
-	eval "$(row arm-linux-gnueabi-objcopy __version_ext_crcs)"
-	try removed fixed.ko
+make_extended_cases() {
+	cd "$scratch"
+	build_sample extended CONFIG_BASIC_MODVERSIONS=
+	bench extended
+	module extended "$sample" mine.ko
+	refuses extended mine.ko 'module of the other build with the extended sections alone' "$disagrees"
+	recipe '__version_ext_names=/dev/stdout'
+	loads extended-fixed fixed.ko 'the same with a table made from their names'
+
+	bench names
+	"$tools-objcopy" vendor.ko -R __version_ext_names
+	refuses names vendor.ko 'own module without one of the extended sections' \
+		'extended version crc+name presence does not match'
 }
 
 # --- Every module of a kernel ---
-
-# Usage: tree own|other NAME: makes all modules of that kernel the tree NAME.
-tree() {
-	mv "$(find "$scratch/$1" -path '*/lib/modules/*/kernel' -prune)" "$2"
-	find "$2" -name '*.xz' -print0 | xargs -0 -r -P 2 -n 50 xz -d
-}
 
 # Usage: sh -c "$look" sh FILE...: writes of each module into seen.PID whether it is `fixed`, `moved`
 # (fixed, but objcopy itself moves its sections), `broken` or `refused`; of a refused one the
@@ -353,18 +423,20 @@ look='for file; do
 	echo
 done'
 
-# Sets whole to its result, and leaves what is wrong in whole/wrong.
+# Usage: tree own|other NAME: makes all modules of that kernel the tree NAME.
+tree() { mv "$(find "$scratch/$1" -path '*/lib/modules/*/kernel' -prune)" "$2"; }
+
 fix_whole_kernel() {
 	mkdir "$scratch/whole"
 	cd "$scratch/whole"
 	tree own vendor
 	tree other modules
+	find modules -name '*.xz' -print0 | xargs -0 -r -P 2 -n 50 xz -d
 	find modules -type f -exec cksum {} + >before
 	all=$(wc -l <before)
 	echo "fixing all $all modules"
 	recipe 'find vendor'
-	recipe 'find modules'
-	find vendor -name '*.ko' -exec modprobe --dump-modversions {} \; | sort -u >model.txt
+	recipe 'find modules' "$text_model"
 	find modules -type f -print0 | objcopy=$tools-objcopy xargs -0 -P 2 -n 20 sh -c "$look" sh |
 		awk -v all="$all" '{ printf "\rlooked at %d of %d", NR, all } END { print "" }' >&2
 	cat seen.* | awk -v all="$all" '
@@ -375,25 +447,29 @@ fix_whole_kernel() {
 		$1 == "broken" || $1 == "refused" && NF < 3 { print }
 		$1 != "record" { count[$1]++; seen++ }
 		END {
-			if (seen != all) print seen, "modules of", all
+			fixed = count["fixed"] + count["moved"]
+			if (seen != all || !fixed) print seen, "modules of", all
 			printf "%d modules fixed, %d refused, %d of %d CRCs changed",
-				count["fixed"] + count["moved"], count["refused"], changed, records >"result"
+				fixed, count["refused"], changed, records >"result"
 			if (count["moved"]) printf " (objcopy moves sections of %d)", count["moved"] >"result"
-		}' model.txt - >wrong
+		}' vendor.symvers - >wrong
 	find modules -type f -exec cksum {} + | cmp before - >>wrong || :
-	# 92181 is 92,181.
-	whole=$(sed -E 's/([0-9]{2,})([0-9]{3})/\1,\2/g' result)
 	cat wrong >>"$scratch/log"
+	# 92181 is 92,181.
+	check "every module: $(sed -E 's/([0-9]{2,})([0-9]{3})/\1,\2/g' result)" [ ! -s wrong ]
 }
 
 # --- Running and judging them ---
 
 boot() {
 	mkdir guest/bin guest/proc
-	fetch busybox-static busybox
-	cp "$(find busybox -path '*bin/busybox')" guest/bin
-	cp "$root/tests/kernel/init" guest/init
-	chmod +x guest/init
+	if [ "$KERNEL" ]; then
+		"$tools-gcc" -static "$root/tests/kernel/init.c" -o guest/init
+	else
+		fetch busybox-static busybox
+		cp "$(find busybox -path '*bin/busybox')" guest/bin
+		install "$root/tests/kernel/init" guest/init
+	fi
 	(cd guest && find . | cpio -o -H newc --quiet | gzip) >initrd
 	# shellcheck disable=SC2086 # the emulator with its options
 	timeout --foreground -k 10 "$time_limit" $emulator -m 512 -nographic -no-reboot -nodefaults \
@@ -401,97 +477,50 @@ boot() {
 		-append "console=$serial loglevel=3 panic=-1" </dev/null 2>&1 | tr -d '\r' >console
 }
 
-# Usage: messages CASE: what the kernel said of it.
+# Usage: loaded CASE, refused CASE MESSAGE: what the guest says of it, and what its kernel said.
 messages() { awk -v name="$1" '$1 == "==" { here = $2 == name; next } here' console; }
+loaded() { grep -qx "== $1 loaded" console && ! messages "$1" | grep -q 'no .*symbol version'; }
+refused() { grep -qx "== $1 refused" console && messages "$1" | grep -qwF "$2"; }
 
-# Each of these is one condition, for check.
-finished() { grep -qx '== end' console; }
-loaded() { grep -qx "== $1 loaded" console && ! messages "$1" | grep -q 'no symbol version'; }
-refused() { grep -qx "== $1 refused" console && messages "$1" | grep -qE "(^| )$sample: $2( |\$)"; }
-unharmed() {
-	[ "$stopped" -ne 0 ] && [ ! -e bench/missing/fixed.ko ] &&
-		cmp bench/missing/mine.ko bench/missing/before.ko
-}
-hinted() { [ "$untargeted" -ne 0 ] && grep -q 'seems elf64-big; try --target elf64-big' log; }
-
-all_right() { [ ! -s whole/wrong ] && [ "$(find whole/fixed -name '*.ko' | wc -l)" -gt 0 ]; }
-
-# Usage: check TITLE CONDITION...
-check() {
-	title=$1
-	shift
-	if "$@"; then
-		passed=$((passed + 1)) && word=ok
-	else
-		failed=$((failed + 1)) && word=FAILED
-	fi
-	echo "$word $((passed + failed)) - $title"
-}
-
-disagrees='disagrees about version of symbol'
-
-judge_source() {
-	check 'the same, fixed: refused, for its extended sections' refused fixed "$disagrees"
-	check 'the same without these: loaded' loaded removed
-}
-
-judge_debian() {
-	check 'the same, fixed: loaded' loaded fixed
-	check 'modprobe reads the CRCs of the own module from it' [ "$modprobe_differs" -eq 0 ]
-	check "own module with another CRC of $symbol: refused" refused changed "$disagrees $symbol"
-	check 'the same, fixed: loaded' loaded changed-fixed
-	check 'fixed by a text model: loaded' loaded symvers
-	check 'a symbol is not in the model: the recipe stops, the module is as it was' unharmed
-	check 'the short table of an unguarded run: refused' refused short 'no symbol version for'
-	for name in $batch; do
-		check "$name, one of many: loaded" loaded "batch-$name"
-	done
-	check 'mii, one of a set: loaded' loaded set-mii
-	check 'sis190, which needs this mii: loaded' loaded set-sis190
-	if [ "$arch" = s390x ]; then
-		check 'without --target: the recipe stops with a hint' hinted
-		check 'the table of an unguarded run: refused' refused untargeted \
-			'no symbol version for module_layout'
-	fi
-	[ -z "$whole" ] || check "every module: $whole" all_right
-}
-
-# Usage: judge FUNCTION: with what that function checks.
 judge() {
-	passed=0
-	failed=0
-	check "the guest tries all modules within $time_limit s" finished
-	check 'own module: loaded' loaded own
-	check 'module of the other build: refused' refused other "$disagrees"
-	"$1"
+	check "the guest tries all modules within $time_limit s" grep -qx '== end' console
+	while IFS='|' read -r case title message; do
+		if [ "$message" ]; then
+			check "$title: refused" refused "$case" "$message"
+		else
+			check "$title: loaded" loaded "$case"
+		fi
+	done <expected
 	[ "$failed" -eq 0 ] || { echo '--- host' && cat log && echo '--- guest' && cat console; } >&2
 	echo "$passed passed, $failed failed"
 	[ "$failed" -eq 0 ]
 }
 
-# shellcheck disable=SC2086 # one word a package
-sh "$root/tests/need.sh" apt-get=apt dpkg-deb=dpkg "${emulator%% *}=$package" cpio=cpio gzip=gzip \
-	xz=xz-utils "$tools-objcopy=binutils-$(echo "$tools" | tr _ -)" modprobe=kmod $builders
+set -- apt-get=apt dpkg-deb=dpkg "${emulator%% *}=$package" cpio=cpio gzip=gzip xz=xz-utils \
+	"$tools-objcopy=binutils-$(echo "$tools" | tr _ -)" modprobe=kmod perl=perl
+[ ! "$KERNEL" ] || set -- "$@" make=make gcc=gcc flex=flex bison=bison bc=bc \
+	"$tools-gcc=gcc-$tools" "/usr/$tools/lib/libc.a=libc6-dev-$arch-cross"
+sh "$root/tests/need.sh" "$@"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' HUP INT TERM
-keep=${KEEP:-$scratch/downloads}/$arch
+keep=${KEEP:-$scratch/downloads}/${KERNEL:-$arch}
 mkdir -p "$keep" "$scratch/headers" "$scratch/guest/modules"
 keep=$(cd "$keep" && pwd)
 cd "$scratch"
+passed=0
+failed=0
 update_index
-whole=
 if [ "$KERNEL" ]; then
 	build_kernel
-	make_source_cases
 else
-	choose_kernels
-	fetch "linux-image-$own" own
-	fetch "linux-image-$other" other
-	make_cases
-	[ "$arch" != s390x ] || make_untargeted_cases
-	[ "${WHOLE:-}" != 1 ] || fix_whole_kernel
+	fetch_kernels
 fi
+make_cases
+for kind in $cases; do
+	"make_${kind}_cases"
+done
+[ "${WHOLE:-}$KERNEL" != 1 ] || fix_whole_kernel
 cd "$scratch"
 boot
-judge "judge_${KERNEL:-debian}"
+judge
