@@ -66,8 +66,8 @@ mips | mipssource)
 *) die "there is no ARCH=$arch with KERNEL='$KERNEL'; see tests/kernel/run.sh" ;;
 esac
 # Modules that need no hardware and little of the kernel's ABI, which a CRC cannot fix.
-sample=${KERNEL:+sample}
-sample=${sample:-mii}
+sample=mii
+[ ! "$KERNEL" ] || sample=sample
 batch='crc-itu-t lru_cache mii sis190'
 
 # --- Kernels and modules ---
@@ -141,9 +141,8 @@ fetch_kernels() {
 # the CRCs differ, as they would.
 build_kernel() {
 	fetch "$(apt-cache -c apt/conf pkgnames linux-source- | sort -V | tail -n 1)" source
-	deb=${deb##*/}
-	linux=$keep/$arch-${deb%.deb}
-	echo "$arch: own kernel ${deb%_*}, other build the same with other CRCs"
+	linux=$keep/$(basename "$deb" _all.deb)-$arch
+	echo "$arch: own kernel ${linux##*/}, other build the same with other CRCs"
 	if [ ! -e "$linux" ]; then
 		rm -rf "$linux.part" && mkdir "$linux.part"
 		tar -xf source/usr/src/linux-source-*.tar.xz -C "$linux.part" --strip-components 1
@@ -202,6 +201,7 @@ bench() {
 
 translate="s/arm-linux-gnueabi-/$tools-/g" # into the words of this machine
 fix='--dump-section __versions=model.versions'
+by_text='s/ model\.versions/ --symvers vendor.symvers/' # as README.md says
 
 # Usage: recipe STRING [SED_COMMAND]: runs the sh block of README.md, or else the literal one of
 # the manual, that has STRING, changed by SED_COMMAND. A failure is no end: it is in $status, and
@@ -270,11 +270,11 @@ try() {
 # to do, and to say.
 loads() {
 	try "$1" "$2" "${4:-$sample}" "${5:-}"
-	echo "$1|$3|" >>"$scratch/expected"
+	echo "$1|$3|loaded" >>"$scratch/expected"
 }
 refuses() {
 	try "$1" "$2" "$sample"
-	echo "$1|$3|$4" >>"$scratch/expected"
+	echo "$1|$3|refused|$4" >>"$scratch/expected"
 }
 disagrees="$sample: disagrees about version of symbol"
 no_version="$sample: no symbol version for"
@@ -326,7 +326,7 @@ make_packaged_cases() {
 		module other "$name" "modules/$name.ko"
 	done
 	recipe 'find vendor'
-	recipe 'find modules' "$text_model"
+	recipe 'find modules' "$by_text"
 	for name in $batch; do
 		# sis190 needs mii: the own one, whose CRCs it has got.
 		case $name in sis190) first=own ;; *) first= ;; esac
@@ -341,7 +341,6 @@ make_packaged_cases() {
 	recipe "$fix" "$(line vmlinux.symvers)"
 	loads set-sis190 fixed.ko 'sis190, which needs this mii' sis190 set-mii
 }
-text_model='s/ model\.versions/ --symvers vendor.symvers/'
 
 # A module that was built without Module.symvers.
 make_no_table_cases() {
@@ -436,7 +435,7 @@ fix_whole_kernel() {
 	all=$(wc -l <before)
 	echo "fixing all $all modules"
 	recipe 'find vendor'
-	recipe 'find modules' "$text_model"
+	recipe 'find modules' "$by_text"
 	find modules -type f -print0 | objcopy=$tools-objcopy xargs -0 -P 2 -n 20 sh -c "$look" sh |
 		awk -v all="$all" '{ printf "\rlooked at %d of %d", NR, all } END { print "" }' >&2
 	cat seen.* | awk -v all="$all" '
@@ -484,12 +483,8 @@ refused() { grep -qx "== $1 refused" console && messages "$1" | grep -qwF "$2"; 
 
 judge() {
 	check "the guest tries all modules within $time_limit s" grep -qx '== end' console
-	while IFS='|' read -r case title message; do
-		if [ "$message" ]; then
-			check "$title: refused" refused "$case" "$message"
-		else
-			check "$title: loaded" loaded "$case"
-		fi
+	while IFS='|' read -r case title verdict message; do
+		check "$title: $verdict" "$verdict" "$case" "$message"
 	done <expected
 	[ "$failed" -eq 0 ] || { echo '--- host' && cat log && echo '--- guest' && cat console; } >&2
 	echo "$passed passed, $failed failed"
@@ -508,8 +503,7 @@ keep=${KEEP:-$scratch/downloads}/${KERNEL:-$arch}
 mkdir -p "$keep" "$scratch/headers" "$scratch/guest/modules"
 keep=$(cd "$keep" && pwd)
 cd "$scratch"
-passed=0
-failed=0
+passed=0 failed=0
 update_index
 if [ "$KERNEL" ]; then
 	build_kernel
