@@ -81,7 +81,8 @@ bench: toolchain ## measure how fast it is
 	$(CARGO) bench --locked --bench ratios
 
 # WHOLE=1 fixes every module of a kernel, too; KEEP=folder keeps what the next run can use again.
-# KERNEL=source builds one. Those who build kernels may have another KERNEL in the environment.
+# KERNEL=source builds one for arm64; ARCH=mips always does. MIRROR=URI has Debian's source.
+# Those who build kernels may have another KERNEL in the environment.
 kernel-test: KERNEL =
 kernel-test: all ## load modules into kernels in QEMU; ARCH= says whose
 	@KERNEL='$(KERNEL)' sh tests/kernel/run.sh $(ARCH)

@@ -65,10 +65,9 @@ mips | mipssource)
 	;;
 *) die "there is no ARCH=$arch with KERNEL='$KERNEL'; see tests/kernel/run.sh" ;;
 esac
-# Modules that need no hardware and little of the kernel's ABI, which a CRC cannot fix.
+# A module that needs no hardware and little of the kernel's ABI, which a CRC cannot fix.
 sample=mii
 [ ! "$KERNEL" ] || sample=sample
-batch='crc-itu-t lru_cache mii sis190'
 
 # --- Kernels and modules ---
 
@@ -100,7 +99,7 @@ update_index() {
 # two versions there the newest counts.
 fetch() {
 	(cd "$keep" && apt-get -c "$scratch/apt/conf" -qq download "$1" >/dev/null) ||
-		die "cannot download $1"
+		{ cat "$scratch/apt/log" >&2 && die "cannot download '$1'"; }
 	deb=$(find "$keep" -maxdepth 1 -name "$1_*.deb" -exec ls -t {} + | head -n 1)
 	dpkg-deb -x "$deb" "$2"
 }
@@ -137,8 +136,8 @@ fetch_kernels() {
 	die "apt knows no two $flavour kernels of a series with different CRCs"
 }
 
-# Builds the newest kernel of the source packages, and the sample for it. For another build some of
-# the CRCs differ, as they would.
+# Builds the newest kernel of the source packages, and the sample for it and for another build, where
+# some of the CRCs differ, as they would.
 build_kernel() {
 	fetch "$(apt-cache -c apt/conf pkgnames linux-source- | sort -V | tail -n 1)" source
 	linux=$keep/$(basename "$deb" _all.deb)-$arch
@@ -157,8 +156,7 @@ build_kernel() {
 	build "${image##*/}" modules
 	cp "$linux/Module.symvers" .
 	build_sample own
-	mkdir own/boot
-	cp "$linux/$image" own/boot/vmlinuz-source
+	install -D "$linux/$image" own/boot/vmlinuz-source
 	sed -i -E '/\t(_printk|kfree)\t/! s/^0x(.)(.{7})/0x\2\1/' "$linux/Module.symvers"
 	build_sample other
 }
@@ -321,6 +319,7 @@ make_packaged_cases() {
 
 	bench batch
 	mkdir vendor modules
+	batch='crc-itu-t lru_cache mii sis190' # modules like the sample
 	for name in $batch; do
 		find "$scratch/own" -name "$name.ko*" -exec cp {} vendor \; # packed, if it is
 		module other "$name" "modules/$name.ko"
@@ -352,7 +351,7 @@ make_no_table_cases() {
 	loads no-table-fixed fixed.ko 'the same with a table made from its symbols'
 }
 
-# What the script leaves of a 64-bit big-endian table.
+# Without options a 64-bit big-endian table comes out as of update_versions.py: empty.
 make_no_option_cases() {
 	bench no-option
 	dump vendor.ko model.versions
@@ -370,7 +369,8 @@ make_byte_order_cases() {
 
 	bench no-target
 	recipe '--symvers Module.symvers'
-	check 'by a text model without its target: the recipe stops, and names it' stopped 'try --target elf32-big'
+	check 'by a text model, without its target: the recipe stops, and names it' \
+		stopped 'try --target elf32-big'
 	dump vendor.ko old
 	update_versions --symvers Module.symvers <old >new 2>>"$scratch/log" || :
 	replace vendor.ko new
@@ -383,7 +383,7 @@ make_extended_cases() {
 	build_sample extended CONFIG_BASIC_MODVERSIONS=
 	bench extended
 	module extended "$sample" mine.ko
-	refuses extended mine.ko 'module of the other build with the extended sections alone' "$disagrees"
+	refuses extended mine.ko 'module of the other build with these sections alone' "$disagrees"
 	recipe '__version_ext_names=/dev/stdout'
 	loads extended-fixed fixed.ko 'the same with a table made from their names'
 
