@@ -8,7 +8,6 @@ use lexopt::{Arg, Parser};
 use crate::log::{Result, message, printable};
 use crate::record::Layout;
 
-const HELP: &str = include_str!("help.txt");
 const VERSION: &str = concat!("update_versions ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// What is asked for.
@@ -37,7 +36,7 @@ pub fn parse(args: Vec<OsString>) -> Result<Options> {
             Arg::Short('F') | Arg::Long("target") => {
                 options.target = Some(target(&parser.value().map_err(failure)?)?);
             }
-            Arg::Short('h') | Arg::Long("help") => options.print = Some(HELP),
+            Arg::Short('h') | Arg::Long("help") => options.print = Some(include_str!("help.txt")),
             Arg::Short('k') | Arg::Long("keep-missing") => options.keep_missing = true,
             Arg::Long("strict") => options.strict = true,
             Arg::Long("symvers") => options.symvers = true,

@@ -22,7 +22,7 @@ pub struct Tally {
     pub found: usize,
     /// Those of them whose CRC changes.
     pub changed: usize,
-    /// Those of them whose CRC has the bytes of the model's in reverse; some are the same then.
+    /// Those of them whose CRC is the model's with its bytes reversed, even if that is the same.
     pub reversed: usize,
     /// Those whose symbol is not in the model.
     pub missing: usize,
@@ -65,7 +65,8 @@ pub fn filter(
             }
             good += usize::from(tally.missing == 0 || options.keep_missing);
         }
-        log.write(&std::mem::take(&mut lines));
+        log.write(&lines);
+        lines.clear();
         let mended = records[..good].as_flattened();
         if options.strict {
             let room = held.try_reserve(mended.len());
@@ -82,16 +83,17 @@ pub fn write(output: &mut dyn Write, bytes: &[u8]) -> Result<()> {
     output.write_all(bytes).map_err(failed("output", STDOUT))
 }
 
-/// Adds the line of a CRC that changes.
+/// Adds the line of a CRC that changes. A list can be a million lines long, and formatting is slow.
 fn add_change(lines: &mut Vec<u8>, layout: Layout, old: &Record, new: &Record) {
     let column = lines.len() + 32;
     lines.extend(layout.symbol(old));
     lines.resize(lines.len().max(column), b' ');
     for (before, record) in [("  0x", old), (" -> 0x", new)] {
         let crc = layout.crc(record);
+        let digits = if crc >> 32 == 0 { 8 } else { 16 };
         let digit = |place: u32| b"0123456789abcdef"[(crc >> (4 * place)) as usize & 15];
         lines.extend_from_slice(before.as_bytes());
-        lines.extend((0..8).rev().map(digit));
+        lines.extend((0..digits).rev().map(digit));
     }
     lines.push(b'\n');
 }

@@ -104,6 +104,7 @@ fn fix(path: &OsStr, options: &Options, streams: Streams, log: &mut Log) -> Resu
         (None, Kind::Table(its)) if strict || text => *its,
         (target, _) => target.unwrap_or_default(),
     };
+    // A text was read as elf32-little.
     let ready = !text || layout == Layout::default();
     records.retain_mut(|record| ready || layout.adopt(record));
     let model = Model::new(layout, records).map_err(failed("model", &name));

@@ -15,7 +15,6 @@ use std::os::unix::prelude::*;
 const EBADF: i32 = 9;
 /// From signal(7).
 const SIGPIPE: c_int = 13;
-const SIG_IGN: usize = 1;
 
 unsafe extern "C" {
     fn signal(number: c_int, handler: usize) -> usize;
@@ -28,8 +27,8 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     let sigxfsz = if mips { 31 } else { 25 };
     // A lost reader and a file at its size limit are write errors, as they are under Python.
     for number in [SIGPIPE, sigxfsz] {
-        // SAFETY: SIG_IGN is no function that could be called.
-        unsafe { signal(number, SIG_IGN) };
+        // SAFETY: 1 is SIG_IGN, no function that could be called.
+        unsafe { signal(number, 1) };
     }
     let args = (1..argc as usize).map(|index| {
         // SAFETY: argv has argc strings, which live as long as the process (C11, 5.1.2.2.1).

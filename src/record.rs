@@ -38,10 +38,7 @@ impl Layout {
 
     /// Bytes in the CRC field.
     pub fn crc_size(self) -> usize {
-        match self {
-            Elf32Little | Elf32Big => 4,
-            Elf64Little | Elf64Big => 8,
-        }
+        [4, 4, 8, 8][self as usize]
     }
 
     /// The value of a record's CRC field.
@@ -79,7 +76,11 @@ impl Layout {
     pub fn symbol(self, record: &Record) -> EscapeAscii<'_> {
         let name = &record[self.crc_size()..];
         let start = name.iter().position(|&byte| byte != 0).unwrap_or(0);
-        let last = name.iter().rposition(|&byte| byte != 0);
+        // The long way back to the last byte goes in larger steps.
+        let blank = name.rchunks(8).take_while(|bytes| *bytes == [0; 8]).count() * 8;
+        let last = name[..name.len() - blank]
+            .iter()
+            .rposition(|&byte| byte != 0);
         name[start..last.map_or(0, |last| last + 1)].escape_ascii()
     }
 

@@ -15,7 +15,8 @@ const BLOCK: u64 = 1 << 16;
 
 const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
 
-/// The symbols of a text with their CRCs, in elf32-little, and what the text is.
+/// The symbols of a text with their CRCs, in elf32-little, and what the text is. Those that have
+/// none come with that.
 ///
 /// # Errors
 /// A failed read, a line that is wrong, memory that ran out.
@@ -62,7 +63,8 @@ fn parse(line: &[u8]) -> Result<Option<Record>, &'static str> {
     let (digits, rest) = column(line);
     let (symbol, rest) = column(rest);
     let crc = hex(digits);
-    // An address, a type of one letter, a name; or no address, or the format of the file above.
+    // They print an address, a letter for the type, and the name; no address of what is undefined.
+    // objdump begins with the format of the file.
     let letter = |column: &[u8]| matches!(column, [b'A'..=b'Z' | b'a'..=b'z']);
     if letter(symbol) || crc.is_none() && (letter(digits) || symbol == b"file") {
         return Err("is of nm or kallsyms; see MODELS in update_versions(1)");
