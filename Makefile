@@ -55,7 +55,7 @@ test: tools all ## run all tests
 	@$(need) aarch64-linux-gnu-objcopy=binutils-aarch64-linux-gnu \
 		s390x-linux-gnu-objcopy=binutils-s390x-linux-gnu \
 		powerpc-linux-gnu-objcopy=binutils-powerpc-linux-gnu strace=strace \
-		/sbin/modprobe=kmod || :
+		/sbin/modprobe=kmod xz=xz-utils zstd=zstd || :
 	@timeout 30 $(runner) $(program) --version >/dev/null || { \
 		echo "'update_versions --version' fails$(if $(TARGET),; set $(of_target)_RUNNER, as for cargo)" >&2; exit 1; }
 	@: >target/skipped

@@ -49,13 +49,14 @@ pub fn filter(
                 let [old, new] = [&*record, known].map(|record| LittleEndian::read_u32(record));
                 tally.found += 1;
                 tally.reversed += usize::from(old == new.swap_bytes());
-                let changes = record[..8] != known[..8];
-                tally.changed += usize::from(changes);
-                if changes && options.verbose {
-                    add_change(&mut lines, tally.layout, record, known);
+                if record[..8] != known[..8] {
+                    tally.changed += 1;
+                    if options.verbose {
+                        add_change(&mut lines, tally.layout, record, known);
+                    }
+                    // Of these bytes those that are not of the CRC are the same.
+                    record[..8].copy_from_slice(&known[..8]);
                 }
-                // Of these bytes those that are not of the CRC are the same.
-                record[..8].copy_from_slice(&known[..8]);
             } else {
                 tally.missing += 1;
                 let same = |named: &Record| tally.layout.same_symbol(named, record);

@@ -105,8 +105,7 @@ fn fix(path: &OsStr, options: &Options, streams: Streams, log: &mut Log) -> Resu
         (target, _) => target.unwrap_or_default(),
     };
     // A text was read as elf32-little.
-    let ready = !text || layout == Layout::default();
-    records.retain_mut(|record| ready || layout.adopt(record));
+    records.retain_mut(|record| !text || layout == Layout::default() || layout.adopt(record));
     let model = Model::new(layout, records).map_err(failed("model", &name));
     let (mut model, conflict) = model?;
     let foreign = matches!(kind, Kind::Table(its) if !layout.serves(its));

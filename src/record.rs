@@ -78,9 +78,8 @@ impl Layout {
         let start = name.iter().position(|&byte| byte != 0).unwrap_or(0);
         // The long way back to the last byte goes in larger steps.
         let blank = name.rchunks(8).take_while(|bytes| *bytes == [0; 8]).count() * 8;
-        let last = name[..name.len() - blank]
-            .iter()
-            .rposition(|&byte| byte != 0);
+        let name = &name[..name.len() - blank];
+        let last = name.iter().rposition(|&byte| byte != 0);
         name[start..last.map_or(0, |last| last + 1)].escape_ascii()
     }
 
@@ -102,6 +101,8 @@ impl Layout {
     /// Whether two records are of one symbol: each byte of the name field counts.
     pub fn same_symbol(self, a: &Record, b: &Record) -> bool {
         // In pieces of at most 32 bytes, which are compared without a call.
-        (self.crc_size() == 8 || a[4..8] == b[4..8]) && a[8..32] == b[8..32] && a[32..] == b[32..]
+        (matches!(self, Elf64Little | Elf64Big) || a[4..8] == b[4..8])
+            && a[8..32] == b[8..32]
+            && a[32..] == b[32..]
     }
 }

@@ -84,9 +84,9 @@ fn column(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// The value of hex digits, with `0x` before them or not.
 fn hex(digits: &[u8]) -> Option<u32> {
-    let digits = std::str::from_utf8(digits).ok()?;
-    let prefix = digits.starts_with("0x") || digits.starts_with("0X");
+    let prefix = digits.starts_with(b"0x") || digits.starts_with(b"0X");
     let digits = if prefix { &digits[2..] } else { digits };
-    let value = u32::from_str_radix(digits, 16).ok();
-    value.filter(|_| !digits.starts_with('+'))
+    let add = |sum: u32, digit: &u8| Some(sum.checked_mul(16)? | char::from(*digit).to_digit(16)?);
+    let value = digits.iter().try_fold(0, add);
+    value.filter(|_| !digits.is_empty())
 }

@@ -84,10 +84,9 @@ impl<'a> Table<'a> {
         let left = rest.len();
         let cut = format!("ends inside a record, {left} bytes left over; dump it again");
         match self.first {
-            kind if left == 0 => kind,
             Kind::Table(_) if is_text(rest) && rest.contains(&b'\n') => Kind::Wrong(MIXED.into()),
-            Kind::Table(_) => Kind::Wrong(cut),
-            Kind::Unknown => Kind::Wrong(NEITHER.into()),
+            Kind::Table(_) if left > 0 => Kind::Wrong(cut),
+            Kind::Unknown if left > 0 => Kind::Wrong(NEITHER.into()),
             kind => kind,
         }
     }
