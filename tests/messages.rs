@@ -338,11 +338,25 @@ fn does_not_write_the_file_that_it_reads() {
     }
 }
 
-#[test]
-fn knows_a_terminal() {
+/// Whether script(1) can give a terminal to the program.
+fn has_terminal() -> bool {
     let line = "script -qec true /dev/null </dev/null >/dev/null";
     let works = bash(line, scratch().path(), &program()).status.success();
-    if !has("script and /dev/pts", works) {
+    has("script and /dev/pts", works)
+}
+
+#[test]
+fn takes_a_text_that_is_typed() {
+    let line = r#"printf '%q ' @ >run; printf '0x22 kfree\n0x11 printk\n' >typed
+        script -qec "$(cat run) --symvers /dev/tty <input >out" /dev/null <typed >new; cat out"#;
+    if has_terminal() {
+        check(line, 0, &mended(), "");
+    }
+}
+
+#[test]
+fn knows_a_terminal() {
+    if !has_terminal() {
         return;
     }
     let waits = "hint: <stdin>: a terminal, waiting for a table; press ^C and add <old.versions";
