@@ -1,5 +1,5 @@
 //! Text as a source of records: `Module.symvers` (the kernel's Documentation/kbuild/modules.rst),
-//! or what `modprobe --dump-modversions` prints. A line is a CRC in hex, a symbol, and what may
+//! or what `modprobe --show-modversions` prints. A line is a CRC in hex, a symbol, and what may
 //! follow.
 
 use std::fs::File;

@@ -92,7 +92,7 @@ impl<'a> Table<'a> {
     }
 }
 
-const MIXED: &str = "text after a table; join one kind: modprobe --dump-modversions makes text";
+const MIXED: &str = "text after a table; join one kind: modprobe --show-modversions makes text";
 const EMPTY: &str = "empty; did objcopy fail, or is there no __versions section?";
 
 /// What is wrong with a file of unknown kind, if it cannot be a table.

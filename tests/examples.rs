@@ -53,6 +53,6 @@ fn manual_has_examples_that_work() {
     let blocks = blocks.map(|block| block.split(".Ed").next().unwrap());
     let lines = section.lines().filter_map(|line| line.strip_prefix(".Dl "));
     let commands: Vec<_> = blocks.chain(lines).collect();
-    assert_eq!(commands.len(), 4);
+    assert_eq!(commands.len(), 5);
     commands.into_iter().for_each(works);
 }

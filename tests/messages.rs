@@ -275,7 +275,7 @@ fn warns_of_what_goes_well_and_is_wrong() {
         (
             "@ mixed <arm",
             "model: mixed",
-            "text after a table; join one kind: modprobe --dump-modversions makes text",
+            "text after a table; join one kind: modprobe --show-modversions makes text",
         ),
         (
             "@ -F elf32-little s390x <s390x",
