@@ -121,6 +121,23 @@ fn makes_no_module_when_a_symbol_is_missing() {
     }
 }
 
+/// objcopy only prints a message if there is no section to dump.
+#[test]
+fn takes_no_old_file_for_a_new_one() {
+    let scratch = scratch("mii");
+    let folder = scratch.path();
+    must(&recipe(FIX), folder);
+    must(&recipe(CHECK), folder);
+    must("arm-linux-gnueabi-objcopy -R __versions vendor.ko", folder);
+    assert_eq!(sh(&recipe(FIX), folder).0, 1);
+    assert!(!folder.join("fixed.ko").exists());
+    must("cp vendor.ko fixed.ko", folder);
+    assert_eq!(sh(&recipe(CHECK), folder).0, 1);
+    write(folder.join("Module.symvers"), "0x11 printk\n");
+    assert_eq!(sh(&recipe(SYMVERS), folder).0, 1);
+    assert!(!folder.join("fixed.ko").exists());
+}
+
 #[test]
 fn makes_no_module_of_one_that_has_no_table() {
     let scratch = scratch("mii");
@@ -143,8 +160,9 @@ fn makes_a_text_of_the_modules_of_a_device() {
     let scratch = scratch("mii");
     let folder = scratch.path();
     std::fs::create_dir_all(folder.join("vendor/net")).unwrap();
-    let nothing = (1, "no tables below vendor\n".to_owned());
-    assert_eq!(sh(&recipe(JOIN), folder), nothing);
+    must(&recipe(JOIN), folder);
+    let empty = "update_versions: model: vendor.symvers: empty\n".to_owned();
+    assert_eq!(sh(&recipe_for("vendor.symvers"), folder), (1, empty));
 
     let reads = must("/sbin/modprobe --version", folder);
     for (file, table, packer, feature) in [
