@@ -132,7 +132,7 @@ fn takes_no_old_file_for_a_new_one() {
     assert_eq!(sh(&recipe(FIX), folder).0, 1);
     assert!(!folder.join("fixed.ko").exists());
     must("cp vendor.ko fixed.ko", folder);
-    assert_eq!(sh(&recipe(CHECK), folder).0, 1);
+    assert_ne!(sh(&recipe(CHECK), folder).0, 0);
     write(folder.join("Module.symvers"), "0x11 printk\n");
     assert_eq!(sh(&recipe(SYMVERS), folder).0, 1);
     assert!(!folder.join("fixed.ko").exists());
