@@ -31,6 +31,7 @@ pub struct Options {
 pub fn parse(args: Vec<OsString>) -> Result<Options> {
     let mut parser = Parser::from_args(args);
     let mut options = Options::default();
+    // After --help or --version once more: that they have no value.
     while let (None, Some(arg)) = (options.print, parser.next().map_err(failure)?) {
         match arg {
             Arg::Short('F') | Arg::Long("target") => {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use byteorder::{ByteOrder, LittleEndian};
+use byteorder::{BE, ByteOrder, LE};
 
 use crate::args::Options;
 use crate::log::{Log, Result, STDIN, STDOUT, failed};
@@ -11,23 +11,25 @@ use crate::record::{Layout, Record};
 use crate::table::Table;
 
 /// So many missing symbols are named.
-pub const NAMED: usize = 20;
+const NAMED: usize = 20;
 
 /// Records of the input, counted.
 #[derive(Default)]
 pub struct Tally {
-    /// That of all of them.
+    /// The layout of all of them.
     pub layout: Layout,
     /// Those whose symbol is in the model.
     pub found: usize,
-    /// Those of them whose CRC changes.
+    /// Found ones whose CRC changes.
     pub changed: usize,
-    /// Those of them whose CRC is the model's with its bytes reversed, even if that is the same.
+    /// Found ones whose CRC is the model's with its bytes reversed, even if that is the same.
     pub reversed: usize,
     /// Those whose symbol is not in the model.
     pub missing: usize,
     /// The first symbols of these, each once.
     pub named: Vec<Record>,
+    /// Those of the missing whose symbol is not among these.
+    pub unnamed: usize,
 }
 
 /// Writes each record of the input with the model's CRC. At a symbol that is not in the model the
@@ -46,9 +48,8 @@ pub fn filter(
         let mut good = 0;
         for record in records.iter_mut() {
             if let Some(known) = model.find(record) {
-                let [old, new] = [&*record, known].map(|record| LittleEndian::read_u32(record));
                 tally.found += 1;
-                tally.reversed += usize::from(old == new.swap_bytes());
+                tally.reversed += usize::from(LE::read_u32(record) == BE::read_u32(known));
                 if record[..8] != known[..8] {
                     tally.changed += 1;
                     if options.verbose {
@@ -60,14 +61,13 @@ pub fn filter(
             } else {
                 tally.missing += 1;
                 let same = |named: &Record| tally.layout.same_symbol(named, record);
-                if tally.named.len() < NAMED && !tally.named.iter().any(same) {
-                    tally.named.push(*record);
-                }
+                let (known, full) = (tally.named.iter().any(same), tally.named.len() == NAMED);
+                tally.named.extend((!known && !full).then_some(*record));
+                tally.unnamed += usize::from(!known && full);
             }
             good += usize::from(tally.missing == 0 || options.keep_missing);
         }
-        log.write(&lines);
-        lines.clear();
+        log.write(&mut lines);
         let mended = records[..good].as_flattened();
         if options.strict {
             let room = held.try_reserve(mended.len());

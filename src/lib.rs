@@ -1,10 +1,10 @@
 //! `update_versions`: gives the CRCs of a model to the records of a kernel module's
 //! `__versions` section, from standard input to standard output.
 //!
-//! This file is the way through. [`args`] has what is asked for. [`table`] (raw) and [`symvers`]
-//! (text) read the records of a model, [`record`] knows their layout, and [`model`] finds a symbol
-//! among them. The [`filter`] puts the input through it, and [`report`] says what went wrong: on
-//! standard error, by [`log`].
+//! This file is the way through. [`args`] has what is asked for. [`record`] knows the layouts of a
+//! record, and [`table`] (raw) and [`symvers`] (text) read the records of a model. [`model`] is an
+//! index over them, in which the [`filter`] looks for the symbol of each input record. [`report`]
+//! says what went wrong, on standard error: [`log`].
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,7 @@ use filter::{filter, write};
 use log::{Log, Result, STDIN, STDOUT, failed, message, printable};
 use table::{Kind, Table};
 
+// For the tests.
 pub use model::Model;
 pub use record::{Layout, Record};
 
@@ -80,11 +81,11 @@ fn execute(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
         let reason = "a terminal, but a table is binary; add >new.versions";
         return Err(message("output", STDOUT, reason));
     }
-    fix(path, options, streams, log)
+    with_model(path, options, streams, log)
 }
 
 /// From the model, through the filter, to what is to be said of them.
-fn fix(path: &OsStr, options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
+fn with_model(path: &OsStr, options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
     let (strict, text, name) = (options.strict, options.symvers, printable(path));
     let read = if text { symvers::read } else { table::read };
     let records = File::open(path).and_then(|file| read(file, options.target));
@@ -100,15 +101,18 @@ fn fix(path: &OsStr, options: &Options, streams: Streams, log: &mut Log) -> Resu
     let input = Table::new(streams.input, options.target);
     let mut input = input.map_err(failed("input", STDIN))?;
     // The script knows no layout, and a run without options does what it does.
-    let layout = match (options.target, &input.first) {
+    let layout = match (options.target, &input.kind_at_start) {
         (None, Kind::Table(its)) if strict || text => *its,
         (target, _) => target.unwrap_or_default(),
     };
     // A text was read as elf32-little.
     records.retain_mut(|record| !text || layout == Layout::default() || layout.adopt(record));
+    // In a wrong layout the CRC field has a part of the name, which must not be written.
+    records.retain(|record| !strict || layout.crc(record) >> 32 == 0);
     let model = Model::new(layout, records).map_err(failed("model", &name));
     let (mut model, conflict) = model?;
-    let foreign = matches!(kind, Kind::Table(its) if !layout.serves(its));
+    // In a layout that is not theirs, symbols look alike by accident.
+    let foreign = matches!(kind, Kind::Table(its) if !layout.can_read(its));
     if let (None, false, Some(record)) = (fault, foreign, conflict) {
         let symbol = layout.symbol(&record);
         let reason = format!("has two CRCs for {symbol}; are its tables from different kernels?");
@@ -116,5 +120,6 @@ fn fix(path: &OsStr, options: &Options, streams: Streams, log: &mut Log) -> Resu
     }
     let (tally, held) = filter(options, &mut model, &mut input, streams.output, log)?;
     report::report(options, [&kind, &input.kind()], &tally, log)?;
+    // Empty unless the run is strict.
     write(streams.output, &held)
 }

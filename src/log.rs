@@ -16,13 +16,14 @@ pub struct Log<'a>(pub &'a mut dyn Write);
 impl Log<'_> {
     /// Writes a line.
     pub fn line(&mut self, text: impl Display) {
-        self.write(format!("{text}\n").as_bytes());
+        self.write(&mut format!("{text}\n").into_bytes());
     }
 
-    /// Writes lines. If that fails it is ignored: standard error can be closed or full, and that
-    /// must not change the status.
-    pub fn write(&mut self, lines: &[u8]) {
+    /// Writes lines, and takes them away. If that fails it is ignored: standard error can be closed
+    /// or full, and that must not change the status.
+    pub fn write(&mut self, lines: &mut Vec<u8>) {
         let _ = self.0.write_all(lines);
+        lines.clear();
     }
 
     /// Warns of what is wrong, or fails because of it.

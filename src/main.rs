@@ -11,11 +11,6 @@ use std::io::{self, IsTerminal};
 use std::mem::ManuallyDrop;
 use std::os::unix::prelude::*;
 
-/// Bad file descriptor: errno(3).
-const EBADF: i32 = 9;
-/// From signal(7).
-const SIGPIPE: c_int = 13;
-
 unsafe extern "C" {
     fn signal(number: c_int, handler: usize) -> usize;
 }
@@ -24,9 +19,9 @@ unsafe extern "C" {
 extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     // From signal(7). Rust has no target for hppa, the other exception.
     let mips = std::env::consts::ARCH.starts_with("mips");
-    let sigxfsz = if mips { 31 } else { 25 };
+    let (sigpipe, sigxfsz) = (13, if mips { 31 } else { 25 });
     // A lost reader and a file at its size limit are write errors, as they are under Python.
-    for number in [SIGPIPE, sigxfsz] {
+    for number in [sigpipe, sigxfsz] {
         // SAFETY: 1 is SIG_IGN, no function that could be called.
         unsafe { signal(number, 1) };
     }
@@ -39,8 +34,8 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     // SAFETY: 0 and 1 are nobody else's, and are not closed here.
     let [mut stdin, mut stdout] =
         [0, 1].map(|number| ManuallyDrop::new(unsafe { File::from_raw_fd(number) }));
-    // To the script a closed input is an empty one. The model may take its number.
-    let closed = matches!(stdin.metadata(), Err(error) if error.raw_os_error() == Some(EBADF));
+    // To the script a closed input (9: EBADF) is an empty one. The model may take its number.
+    let closed = matches!(stdin.metadata(), Err(error) if error.raw_os_error() == Some(9));
     let mut empty = io::empty();
     let streams = update_versions::Streams {
         input_is_terminal: stdin.is_terminal(),

@@ -76,7 +76,7 @@ impl Layout {
     pub fn symbol(self, record: &Record) -> EscapeAscii<'_> {
         let name = &record[self.crc_size()..];
         let start = name.iter().position(|&byte| byte != 0).unwrap_or(0);
-        // The long way back to the last byte goes in larger steps.
+        // The long way back to the last byte goes in larger steps, which a long list of -v feels.
         let blank = name.rchunks(8).take_while(|bytes| *bytes == [0; 8]).count() * 8;
         let name = &name[..name.len() - blank];
         let last = name.iter().rposition(|&byte| byte != 0);
@@ -92,9 +92,9 @@ impl Layout {
         end > 0 && rest_is_nul && self.crc(record) <= u32::MAX.into()
     }
 
-    /// Whether tables of another layout come out right, too. Little-endian 64-bit ones do in the
-    /// 32-bit layouts: the upper half of the CRC is 0 and rides in the name.
-    pub fn serves(self, other: Self) -> bool {
+    /// Whether tables of another layout come out right in this one. Little-endian 64-bit ones do in
+    /// the 32-bit layouts: the upper half of the CRC is 0 and rides in the name.
+    pub fn can_read(self, other: Self) -> bool {
         self == other || self.crc_size() == 4 && other == Elf64Little
     }
 

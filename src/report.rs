@@ -1,7 +1,7 @@
 //! What is said of a run after its end: the first cause of all that went wrong, and it alone.
 
 use crate::args::Options;
-use crate::filter::{NAMED, Tally};
+use crate::filter::Tally;
 use crate::log::{Log, Result, STDIN, STDOUT, message, printable};
 use crate::record::{Layout, Record};
 use crate::table::Kind;
@@ -34,8 +34,8 @@ pub fn report(options: &Options, kinds: [&Kind; 2], tally: &Tally, log: &mut Log
         let symbol = tally.layout.symbol(record).to_string();
         log.line(message("symbol", &symbol, &format!("{lacks} in the model")));
     }
-    if tally.named.len() == NAMED && missing > NAMED {
-        let more = format!("{} more symbols are not in the model", missing - NAMED);
+    if tally.unnamed > 0 {
+        let more = format!("{} more symbols are not in the model", tally.unnamed);
         log.line(format!("update_versions: {more}"));
     }
     let advice = "use Module.symvers, join more models with cat, or keep the old CRCs with -k";
@@ -54,7 +54,7 @@ type Cause = (&'static str, String, String);
 /// What is wrong with the model or the input, and explains all else that is.
 fn cause(options: &Options, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
     let ([model, input], layout, missing) = (kinds, tally.layout, tally.missing);
-    let fits = |its| its == layout || !options.symvers && layout.serves(its);
+    let fits = |its| its == layout || !options.symvers && layout.can_read(its);
     let wrong = "another kernel, or the wrong module?";
     let faults = [fault(model, options, true), fault(input, options, false)];
     let reason = match (model, input, faults) {

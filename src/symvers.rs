@@ -21,6 +21,7 @@ const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSI
 /// # Errors
 /// A failed read, a line that is wrong, memory that ran out.
 pub fn read(file: File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind)> {
+    // The bare ones have no CRC.
     let (mut text, mut records, mut bare, mut start) = (Vec::new(), Vec::new(), Vec::new(), 0);
     let size = (&file).take(BLOCK).read_to_end(&mut text)?;
     let kind = kind_of(&text, target);
@@ -31,7 +32,7 @@ pub fn read(file: File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind
     if size as u64 == BLOCK && memchr(0, &text).is_none() {
         (&file).read_to_end(&mut text)?;
     }
-    for (number, end) in (1..).zip(memchr_iter(b'\n', &text).chain([text.len()])) {
+    for (number, end) in (1_u64..).zip(memchr_iter(b'\n', &text).chain([text.len()])) {
         let line = text[start..end].trim_ascii();
         start = end + 1;
         let wrong = |why| {

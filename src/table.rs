@@ -32,14 +32,14 @@ pub struct Table<'a> {
     used: usize,
     at_end: bool,
     /// What it is, as the first record tells.
-    pub first: Kind,
+    pub kind_at_start: Kind,
 }
 
 impl<'a> Table<'a> {
     /// Reads up to the first record. A table of the target is expected, if there is one.
     ///
     /// # Errors
-    /// Those of [`Self::read`], memory that ran out.
+    /// Those of [`Self::read`].
     pub fn new(reader: &'a mut dyn Read, target: Option<Layout>) -> io::Result<Self> {
         let mut table = Self {
             reader,
@@ -47,10 +47,10 @@ impl<'a> Table<'a> {
             filled: 0,
             used: 0,
             at_end: false,
-            first: Kind::Unknown,
+            kind_at_start: Kind::Unknown,
         };
         table.read()?;
-        table.first = kind_of(&table.buffer.as_flattened()[..table.filled], target);
+        table.kind_at_start = kind_of(&table.buffer.as_flattened()[..table.filled], target);
         table.used = 0;
         Ok(table)
     }
@@ -83,7 +83,7 @@ impl<'a> Table<'a> {
         let rest = &self.buffer.as_flattened()[..self.filled];
         let left = rest.len();
         let cut = format!("ends inside a record, {left} bytes left over; dump it again");
-        match self.first {
+        match self.kind_at_start {
             Kind::Table(_) if is_text(rest) && rest.contains(&b'\n') => Kind::Wrong(MIXED.into()),
             Kind::Table(_) if left > 0 => Kind::Wrong(cut),
             Kind::Unknown if left > 0 => Kind::Wrong(NEITHER.into()),
@@ -113,8 +113,9 @@ pub enum Kind {
     Unknown,
 }
 
-/// Looks at the first 64 bytes, or at all if there are fewer. If modpost could have written
-/// them they are a table, of the target if they fit, whatever the CRC looks like.
+/// Looks at the first 64 bytes, or at all if there are fewer. If they are no text and modpost could
+/// have written them they are a table, of the target if they fit, even if the CRC looks like the
+/// beginning of another format.
 pub fn kind_of(start: &[u8], target: Option<Layout>) -> Kind {
     let start = &start[..start.len().min(RECORD_SIZE)];
     // A part of a record is one with a shorter name.

@@ -428,6 +428,17 @@ fn names_a_missing_symbol_once() {
     );
     let line = "for i in {1..25}; do cat missing; done | @ --strict model";
     check(line, 1, b"", &said);
+    // Of 25 symbols, each twice, 20 are named.
+    let scratch = scratch();
+    let symbols = (0..50).map(|number| record(1, format!("symbol_{}", number / 2)));
+    let input = [record(1, "kfree"), symbols.collect::<Vec<_>>().concat()].concat();
+    write(scratch.path().join("input"), input);
+    let (_, _, stderr) = run("@ model <input", scratch.path());
+    assert_eq!(stderr.matches("symbol: symbol_").count(), 20, "{stderr}");
+    assert!(
+        stderr.contains("\nupdate_versions: 10 more symbols are"),
+        "{stderr}"
+    );
 }
 
 /// A symbol that the kernel exports without a version.

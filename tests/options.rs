@@ -368,6 +368,19 @@ fn takes_the_layout_of_the_input() {
     }
 }
 
+/// A first record with a CRC of 0 reads as one of another layout. A strict run writes no part of
+/// another name then.
+#[test]
+fn strict_writes_no_part_of_a_name() {
+    let scratch = scratch();
+    let new = table(&[(0, "module_layout"), (0x22, "pci_register_driver")]);
+    let old = table(&[(0, "module_layout"), (1, "usb_register_driver")]);
+    write(scratch.path().join("new"), new);
+    write(scratch.path().join("old"), old);
+    let (status, stdout, stderr) = run("@ --strict new <old", scratch.path());
+    assert!(status == 1 && stdout.is_empty(), "{stderr}");
+}
+
 /// A caller may write the model into a FIFO, and only then the input.
 #[test]
 fn reads_a_text_before_the_input() {
