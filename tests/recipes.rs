@@ -580,7 +580,7 @@ fn makes_a_table_for_a_module_without_one() {
             .collect();
         source += ".global of_the_module_itself\nof_the_module_itself:\n";
         let mut recipe = machine
-            .words(&manual("(echo module_layout"))
+            .words(&manual("rm -f fixed.ko\n(echo module_layout"))
             .replace("a4a60", pack);
         if machine.tools == POWERPC.tools {
             recipe = recipe.replace("--symvers", "--target elf32-big --symvers");
@@ -635,7 +635,7 @@ fn makes_a_table_of_the_extended_names() {
         let (crcs, end) = (".section __version_ext_crcs, \"a\"\n.long 1\n", ".byte 0\n");
         let source = format!("{crcs}.section __version_ext_names, \"a\"\n{names}{end}");
         machine.assemble(&source, "mine.ko", folder);
-        let recipe = machine.words(&manual("aarch64"));
+        let recipe = machine.words(&manual("rm -f fixed.ko\naarch64"));
         assert_eq!(must(&recipe.replace("a8a56", pack), folder), "");
         let dump = machine.words("arm-linux-gnueabi-objcopy fixed.ko /dev/null --dump-section __versions=dump; arm-linux-gnueabi-objdump -h fixed.ko");
         assert!(!must(&dump, folder).contains("__version_ext"));
