@@ -34,13 +34,14 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
     // SAFETY: 0 and 1 are nobody else's, and are not closed here.
     let [mut stdin, mut stdout] =
         [0, 1].map(|number| ManuallyDrop::new(unsafe { File::from_raw_fd(number) }));
+    let (input, output) = (stdin.metadata(), stdout.metadata());
     // To the script a closed input (9: EBADF) is an empty one. The model may take its number.
-    let closed = matches!(stdin.metadata(), Err(error) if error.raw_os_error() == Some(9));
+    let closed = matches!(&input, Err(error) if error.raw_os_error() == Some(9));
     let mut empty = io::empty();
     let streams = update_versions::Streams {
         input_is_terminal: stdin.is_terminal(),
         output_is_terminal: stdout.is_terminal(),
-        same_file: matches!((stdin.metadata(), stdout.metadata()), (Ok(a), Ok(b))
+        same_file: matches!((input, output), (Ok(a), Ok(b))
             if a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino())),
         input: if closed { &mut empty } else { &mut *stdin },
         output: &mut *stdout,

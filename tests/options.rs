@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{check, check_in, mended, read, run, scratch, table, testdata, text, wide, write};
+use common::{
+    check, check_in, mended, read, run, scratch, symvers, table, testdata, text, wide, write,
+};
 
 #[test]
 fn verbose_reports_what_changes() {
@@ -333,17 +335,7 @@ fn takes_the_layout_of_the_input() {
         };
         let (mut new, mut old) = (table(50), table(47));
         let report = text(testdata(&format!("report/{module}-{machine}.txt")));
-        let lines: String = new
-            .chunks(64)
-            .map(|record| {
-                let (crc, name) = record.split_at(size);
-                let name = String::from_utf8_lossy(name);
-                let little = u32::from_le_bytes(crc[..4].try_into().unwrap());
-                let big = u32::from_be_bytes(crc[size - 4..].try_into().unwrap());
-                let crc = if target == "elf64-big" { big } else { little };
-                format!("0x{crc:08x}\t{}\n", name.trim_end_matches('\0'))
-            })
-            .collect();
+        let lines = symvers(&new, size, target == "elf64-big");
         write(folder.join("text"), lines);
         for printable in [false, true] {
             // Of every 56 tables of s390x one begins like this.

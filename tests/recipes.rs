@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::modules::{NEW, OLD, module, must, scratch, sh};
-use common::{has, has_command, read, testdata, text, write};
+use common::{has, has_command, read, symvers, testdata, text, write};
 
 const FIX: &str = "update_versions --strict model.versions >new.versions &&";
 const SYMVERS: &str = "--symvers Module.symvers";
@@ -493,15 +493,7 @@ impl Machine {
 
     /// A table as modprobe prints it.
     fn text(&self, table: &[u8]) -> String {
-        let line = |record: &[u8]| {
-            let crc = if self.big_endian {
-                u32::from_be_bytes(record[self.crc_size - 4..self.crc_size].try_into().unwrap())
-            } else {
-                u32::from_le_bytes(record[..4].try_into().unwrap())
-            };
-            format!("0x{crc:08x}\t{}\n", self.symbol(record))
-        };
-        table.chunks(64).map(line).collect()
+        symvers(table, self.crc_size, self.big_endian)
     }
 
     fn assemble(&self, source: &str, file: &str, folder: &Path) {

@@ -214,12 +214,11 @@ fn main() {
     }
 
     let distinct = |crc: u8| {
-        let symbols = (0..1_000_000).map(move |number| {
+        let mut symbols = (0..1_000_000).map(move |number| {
             let mut record = format!("{crc:04}symbol_{number}").into_bytes();
             record.resize(64, 0);
             record
         });
-        let mut symbols = symbols.into_iter();
         move || symbols.next().unwrap()
     };
     bench.make("distinct", 64_000_000 - real.len(), distinct(1));

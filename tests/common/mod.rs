@@ -189,6 +189,20 @@ pub fn table(records: &[(u32, &str)]) -> Vec<u8> {
     records.collect::<Vec<_>>().concat()
 }
 
+/// A table as modprobe prints it. Its CRCs have so many bytes.
+pub fn symvers(table: &[u8], crc_size: usize, big_endian: bool) -> String {
+    let line = |record: &[u8]| {
+        let (crc, name) = record.split_at(crc_size);
+        let crc = match big_endian {
+            true => u32::from_be_bytes(crc[crc_size - 4..].try_into().unwrap()),
+            false => u32::from_le_bytes(crc[..4].try_into().unwrap()),
+        };
+        let name = std::str::from_utf8(name).unwrap();
+        format!("0x{crc:08x}\t{}\n", name.trim_end_matches('\0'))
+    };
+    table.chunks(64).map(line).collect()
+}
+
 /// A scratch folder with a model of `printk` and `kfree`, an input of both, one with `panic`,
 /// a long one, and an empty one.
 pub fn scratch() -> tempfile::TempDir {
