@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Display;
 
 use lexopt::{Arg, Parser};
 
@@ -58,15 +57,14 @@ fn target(name: &OsStr) -> Result<Layout> {
     let known = |names: &str| names.split(' ').any(|known| name == known);
     let line = TARGETS.lines().position(known);
     line.map(|line| Layout::ALL[line]).ok_or_else(|| {
-        let generic = Layout::ALL.map(Layout::name).join(", ");
-        let reason =
-            format!("unknown; use the word after 'file format' in objdump -f, or {generic}");
+        let all = Layout::ALL.map(Layout::name).join(", ");
+        let reason = format!("unknown; use the word after 'file format' in objdump -f, or {all}");
         message("target", &printable(name), &reason)
     })
 }
 
 /// The message for arguments that make no sense.
-pub fn failure(error: impl Display) -> String {
+pub fn failure(error: impl std::fmt::Display) -> String {
     let error = printable(error.to_string());
     message("arguments", &error, "see update_versions --help")
 }

@@ -18,12 +18,11 @@ const NAMED: usize = 20;
 pub struct Tally {
     /// The layout of all of them.
     pub layout: Layout,
-    /// Those whose symbol is in the model.
-    pub found: usize,
-    /// Found ones whose CRC changes.
+    pub total: usize,
+    /// Those whose CRC changes.
     pub changed: usize,
-    /// Found ones whose CRC is the model's with its bytes reversed, even if that is the same.
-    pub reversed: usize,
+    /// The CRC of one of these changes into itself with its bytes reversed.
+    pub reversed: bool,
     /// Those whose symbol is not in the model.
     pub missing: usize,
     /// The first symbols of these, each once.
@@ -43,15 +42,17 @@ pub fn filter(
     log: &mut Log,
 ) -> Result<(Tally, Vec<u8>)> {
     let (mut tally, mut held, mut lines) = (Tally::default(), Vec::new(), Vec::new());
+    let keep = options.keep_missing;
     tally.layout = model.layout;
     while let Some(records) = input.read().map_err(failed("input", STDIN))? {
-        let mut good = 0;
-        for record in records.iter_mut() {
+        let open = keep || tally.missing == 0;
+        let mut good = if open { records.len() } else { 0 };
+        tally.total += records.len();
+        for (index, record) in records.iter_mut().enumerate() {
             if let Some(known) = model.find(record) {
-                tally.found += 1;
-                tally.reversed += usize::from(LE::read_u32(record) == BE::read_u32(known));
                 if record[..8] != known[..8] {
                     tally.changed += 1;
+                    tally.reversed |= LE::read_u32(record) == BE::read_u32(known);
                     if options.verbose {
                         add_change(&mut lines, tally.layout, record, known);
                     }
@@ -60,12 +61,12 @@ pub fn filter(
                 }
             } else {
                 tally.missing += 1;
+                good = if keep { good } else { good.min(index) };
                 let same = |named: &Record| tally.layout.same_symbol(named, record);
                 let (known, full) = (tally.named.iter().any(same), tally.named.len() == NAMED);
                 tally.named.extend((!known && !full).then_some(*record));
                 tally.unnamed += usize::from(!known && full);
             }
-            good += usize::from(tally.missing == 0 || options.keep_missing);
         }
         log.write(&mut lines);
         let mended = records[..good].as_flattened();

@@ -109,8 +109,7 @@ fn with_model(path: &OsStr, options: &Options, streams: Streams, log: &mut Log) 
     records.retain_mut(|record| !text || layout == Layout::default() || layout.adopt(record));
     // In a wrong layout the CRC field has a part of the name, which must not be written.
     records.retain(|record| !strict || layout.crc(record) >> 32 == 0);
-    let model = Model::new(layout, records).map_err(failed("model", &name));
-    let (mut model, conflict) = model?;
+    let (mut model, conflict) = Model::new(layout, records).map_err(failed("model", &name))?;
     // In a layout that is not theirs, symbols look alike by accident.
     let foreign = matches!(kind, Kind::Table(its) if !layout.can_read(its));
     if let (None, false, Some(record)) = (fault, foreign, conflict) {

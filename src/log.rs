@@ -1,7 +1,6 @@
 //! Standard error: one line a message, `update_versions: what: name: reason`.
 
 use std::ffi::OsStr;
-use std::fmt::Display;
 use std::io::{self, Write};
 
 /// A failure is the last message of all.
@@ -15,7 +14,7 @@ pub struct Log<'a>(pub &'a mut dyn Write);
 
 impl Log<'_> {
     /// Writes a line.
-    pub fn line(&mut self, text: impl Display) {
+    pub fn line(&mut self, text: impl std::fmt::Display) {
         self.write(&mut format!("{text}\n").into_bytes());
     }
 

@@ -15,8 +15,8 @@ pub struct Model {
     records: Vec<Record>,
     /// Number + 1 of a record, 0 if free. A power of two, and at least three in five are free.
     slots: Vec<u32>,
-    /// A secret factor for each word of 4 bytes in a record.
-    factors: [u64; RECORD_SIZE / 4],
+    /// A secret for each word of 8 bytes in a record.
+    secrets: [u64; RECORD_SIZE / 8],
     /// Number of the record that [`Self::find`] tries first.
     next: usize,
 }
@@ -33,8 +33,7 @@ impl Model {
         let time = std::time::SystemTime::now();
         let secret = (time, std::ptr::from_ref(&time).addr(), std::process::id());
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        let mut factors = std::array::from_fn(|word| hasher.hash_one((&secret, word)));
-        factors[..layout.crc_size() / 4].fill(0); // The CRC does not count.
+        let secrets = std::array::from_fn(|word| hasher.hash_one((&secret, word)));
         let size = (records.len() * 5 / 2 + 1).next_power_of_two();
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
@@ -43,7 +42,7 @@ impl Model {
             layout,
             records,
             slots,
-            factors,
+            secrets,
             next: 0,
         };
         // Records that only repeat a symbol are dropped.
@@ -75,7 +74,7 @@ impl Model {
             _ => self.search(record).ok()?,
         };
         self.next = index + 1;
-        Some(&self.records[index])
+        self.records.get(index)
     }
 
     /// The number of the record with this symbol, or else the free slot where it belongs.
@@ -90,17 +89,20 @@ impl Model {
         Err(slot)
     }
 
-    /// The slot at which the search for a symbol begins, by a hash: a sum over words of 4 bytes,
-    /// times secret factors, so that nobody can choose symbols that collide (Lemire and Kaser,
-    /// Strongly universal string hashing is fast, 2014).
+    /// The slot at which the search for a symbol begins, by a hash: a sum of products of two words
+    /// of 8 bytes, each with a secret added, so that nobody can choose symbols that collide (NH:
+    /// Black and others, UMAC: Fast and secure message authentication, 1999).
     pub fn home(&self, record: &Record) -> usize {
-        let words = record.chunks_exact(4).map(LittleEndian::read_u32);
-        let product = |(word, factor): (u32, &u64)| factor.wrapping_mul(word.into());
-        let products = words.zip(&self.factors).map(product);
-        let sum = products.fold(0, u64::wrapping_add);
+        let mut words = [0; RECORD_SIZE / 8];
+        LittleEndian::read_u64_into(record, &mut words);
+        // The CRC does not count.
+        words[0] = LittleEndian::read_u64(&record[self.layout.crc_size()..]);
+        let keyed = |word: usize| u128::from(words[word].wrapping_add(self.secrets[word]));
+        let products = (0..8).step_by(2).map(|word| keyed(word) * keyed(word + 1));
+        let sum = products.fold(0, u128::wrapping_add);
         // The sums of like names are as evenly spaced as the names: mixed by 2^64 over the golden
         // ratio, they do not cluster.
-        let mixed = (sum ^ (sum >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = ((sum >> 64) as u64 ^ sum as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed >> 32) as usize & (self.slots.len() - 1)
     }
 }

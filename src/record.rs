@@ -1,8 +1,6 @@
 //! A record: the kernel's `struct modversion_info` (include/linux/module.h), a CRC as an
 //! `unsigned long`, then the symbol's name, filled up with NULs to 64 bytes.
 
-use std::slice::EscapeAscii;
-
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
 /// Bytes in a record, on every machine.
@@ -73,7 +71,7 @@ impl Layout {
 
     /// A record's symbol, for people: without the NULs before it (the upper half of a 64-bit
     /// CRC, read as 32-bit) and after it; what is not printable is escaped.
-    pub fn symbol(self, record: &Record) -> EscapeAscii<'_> {
+    pub fn symbol(self, record: &Record) -> std::slice::EscapeAscii<'_> {
         let name = &record[self.crc_size()..];
         let start = name.iter().position(|&byte| byte != 0).unwrap_or(0);
         // The long way back to the last byte goes in larger steps, which a long list of -v feels.

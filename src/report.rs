@@ -12,10 +12,10 @@ use crate::table::Kind;
 /// Records that are not written. In a strict run, whatever is wrong but records that are kept.
 pub fn report(options: &Options, kinds: [&Kind; 2], tally: &Tally, log: &mut Log) -> Result<()> {
     let (strict, kept) = (options.strict, options.keep_missing);
-    let (found, changed, missing) = (tally.found, tally.changed, tally.missing);
-    let (total, unchanged) = (found + missing, found - changed);
+    let (total, changed, missing) = (tally.total, tally.changed, tally.missing);
     if options.verbose {
         let rest = if kept { "kept" } else { "missing" };
+        let unchanged = total - changed - missing;
         let counts = format!("{changed} changed, {unchanged} unchanged, {missing} {rest}");
         log.line(format!("{total} records: {counts}"));
     }
@@ -53,7 +53,8 @@ type Cause = (&'static str, String, String);
 
 /// What is wrong with the model or the input, and explains all else that is.
 fn cause(options: &Options, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
-    let ([model, input], layout, missing) = (kinds, tally.layout, tally.missing);
+    let ([model, input], layout) = (kinds, tally.layout);
+    let (total, missing) = (tally.total, tally.missing);
     let fits = |its| its == layout || !options.symvers && layout.can_read(its);
     let wrong = "another kernel, or the wrong module?";
     let faults = [fault(model, options, true), fault(input, options, false)];
@@ -65,9 +66,9 @@ fn cause(options: &Options, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
         (.., [Some(fault), _]) => return Some(("model", printable(&options.files[0]), fault)),
         (.., [_, Some(fault)]) => fault,
         (_, Kind::Table(it), _) if !fits(*it) => format!("seems {0}; try --target {0}", it.name()),
-        _ if tally.found == 0 => format!("none of its {missing} symbols is in the model; {wrong}"),
-        // No byte shows the order of a 32-bit CRC. But tables of two kernels have some in common.
-        _ if layout.crc_size() == 4 && tally.reversed > tally.found - tally.changed => {
+        _ if missing == total => format!("none of its {missing} symbols is in the model; {wrong}"),
+        // No byte shows the order of a 32-bit CRC. But none becomes its own reverse by chance.
+        _ if layout.crc_size() == 4 && tally.reversed => {
             let advice = match (options.symvers, layout) {
                 (true, Layout::Elf32Big) => "try --target elf32-little",
                 (true, _) => "try --target elf32-big",

@@ -10,8 +10,8 @@ use memchr::{memchr, memchr_iter, memchr3};
 use crate::record::{Layout, Record};
 use crate::table::{Kind, NEITHER, kind_of};
 
-/// Bytes that tell whether a file is text.
-const BLOCK: u64 = 1 << 16;
+/// Bytes in one read.
+const BLOCK: usize = 1 << 16;
 
 const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
 
@@ -22,32 +22,36 @@ const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSI
 /// A failed read, a line that is wrong, memory that ran out.
 pub fn read(file: File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind)> {
     // The bare ones have no CRC.
-    let (mut text, mut records, mut bare, mut start) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    let size = (&file).take(BLOCK).read_to_end(&mut text)?;
-    let kind = kind_of(&text, target);
-    if !text.is_empty() && !matches!(kind, Kind::Text(_) | Kind::Unknown) {
-        return Ok((records, kind));
-    }
-    // What has a NUL is no text, and may have no end.
-    if size as u64 == BLOCK && memchr(0, &text).is_none() {
-        (&file).read_to_end(&mut text)?;
-    }
-    for (number, end) in (1_u64..).zip(memchr_iter(b'\n', &text).chain([text.len()])) {
-        let line = text[start..end].trim_ascii();
-        start = end + 1;
-        let wrong = |why| {
-            let shown = line[..line.len().min(40)].escape_ascii();
-            io::Error::other(format!("line {number}: {why}: {shown}"))
-        };
-        if let Some(record) = parse(line).map_err(wrong)? {
-            let has_crc = record[..4] != [0; 4];
-            let list = if has_crc { &mut records } else { &mut bare };
-            list.try_reserve(1)?;
-            list.push(record);
+    let (mut text, mut records, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut number, mut is_text, mut at_end) = (0_u64, true, false);
+    while is_text && !at_end {
+        // The line that has not ended is left from the block before.
+        let (rest, mut start) = (text.len(), 0);
+        text.try_reserve(BLOCK + 1)?;
+        at_end = (&file).take(BLOCK as u64).read_to_end(&mut text)? < BLOCK;
+        let kind = kind_of(&text, target);
+        if number == 0 && !text.is_empty() && !matches!(kind, Kind::Text(_) | Kind::Unknown) {
+            return Ok((records, kind));
         }
+        // What has a NUL is no text, and may have no end.
+        is_text = memchr(0, &text[rest..]).is_none();
+        text.extend((at_end || !is_text).then_some(b'\n'));
+        for end in memchr_iter(b'\n', &text[rest..]) {
+            let line = text[start..rest + end].trim_ascii();
+            (start, number) = (rest + end + 1, number + 1);
+            let shown = line[..line.len().min(40)].escape_ascii();
+            let wrong = |why| io::Error::other(format!("line {number}: {why}: {shown}"));
+            if let Some(record) = parse(line).map_err(wrong)? {
+                let has_crc = record[..4] != [0; 4];
+                let list = if has_crc { &mut records } else { &mut bare };
+                list.try_reserve(1)?;
+                list.push(record);
+            }
+        }
+        text.drain(..start);
     }
     let kind = match (&records[..], &bare[..]) {
-        _ if memchr(0, &text[..size]).is_some() => Kind::Wrong(NEITHER.into()),
+        _ if !is_text => Kind::Wrong(NEITHER.into()),
         ([], []) => Kind::Wrong("empty".into()),
         ([], _) => Kind::Wrong(NO_CRC.into()),
         _ => Kind::Text(bare),
@@ -86,8 +90,7 @@ fn column(text: &[u8]) -> (&[u8], &[u8]) {
 /// The value of hex digits, with `0x` before them or not.
 fn hex(digits: &[u8]) -> Option<u32> {
     let prefix = digits.starts_with(b"0x") || digits.starts_with(b"0X");
-    let digits = if prefix { &digits[2..] } else { digits };
+    let rest = if prefix { &digits[2..] } else { digits };
     let add = |sum: u32, digit: &u8| Some(sum.checked_mul(16)? | char::from(*digit).to_digit(16)?);
-    let value = digits.iter().try_fold(0, add);
-    value.filter(|_| !digits.is_empty())
+    rest.iter().try_fold(0, add).filter(|_| !rest.is_empty())
 }
