@@ -13,7 +13,7 @@ pub struct Model {
     pub layout: Layout,
     /// In the order in which the symbols first appeared.
     records: Vec<Record>,
-    /// Number + 1 of a record, 0 if free. A power of two, and at least three in five are free.
+    /// Number + 1 of a record, 0 if free. A power of two, and more than half are free.
     slots: Vec<u32>,
     /// A secret for each word of 8 bytes in a record.
     secrets: [u64; RECORD_SIZE / 8],
@@ -34,7 +34,7 @@ impl Model {
         let secret = (time, std::ptr::from_ref(&time).addr(), std::process::id());
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let secrets = std::array::from_fn(|word| hasher.hash_one((&secret, word)));
-        let size = (records.len() * 5 / 2 + 1).next_power_of_two();
+        let size = (records.len() * 2 + 1).next_power_of_two();
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
         slots.resize(size, 0);

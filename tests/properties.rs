@@ -353,7 +353,7 @@ proptest! {
     }
 }
 
-/// The index is at most two fifths full and at least a fifth; few symbols meet others in it,
+/// The index is at most half full and at least a quarter; few symbols meet others in it,
 /// however alike their names are.
 #[test]
 fn spreads_symbols_over_its_index() {
@@ -363,7 +363,7 @@ fn spreads_symbols_over_its_index() {
         .map(|record| record.try_into().unwrap())
         .collect();
     let names = |name: fn(usize) -> String| {
-        let names = (0..65_000).map(|i| common::record(1, name(i)));
+        let names = (0..32_000).map(|i| common::record(1, name(i)));
         names.map(|record| record.try_into().unwrap()).collect()
     };
     let cases: [Vec<Record>; 5] = [
@@ -373,12 +373,13 @@ fn spreads_symbols_over_its_index() {
         names(|i| format!("{i:08}{i:08}{i:08}{i:08}")),
         names(|i| format!("{:04}{:04}", i % 200, i / 200)),
     ];
-    for records in cases {
-        let slots = (records.len() * 5 / 2 + 1).next_power_of_two();
+    // Each index has other secrets.
+    for records in cases.iter().cycle().take(25) {
+        let slots = (records.len() * 2 + 1).next_power_of_two();
         let (model, _) = Model::new(Layout::default(), records.clone()).unwrap();
         let mut taken = vec![false; slots];
         let (mut probes, mut last) = (0, 0);
-        for record in &records {
+        for record in records {
             let mut slot = model.home(record);
             last = last.max(slot);
             while taken[slot] {
@@ -390,7 +391,7 @@ fn spreads_symbols_over_its_index() {
         assert!(last > slots / 10 * 9, "{last} of {slots}");
         let symbols = records.len();
         assert!(
-            probes < symbols / 4,
+            probes < symbols * 3 / 5,
             "{probes} probes for {symbols} symbols"
         );
     }
