@@ -540,6 +540,30 @@ fn says_so_when_a_text_fills_the_memory() {
     }
 }
 
+/// Under each limit that lets it start, a run ends as it should, or says why not.
+#[test]
+fn says_so_wherever_memory_runs_out() {
+    if !has_own_program() {
+        return;
+    }
+    let folder = scratch();
+    let symbols: Vec<u8> = (0..200).flat_map(|i| record(1, format!("x{i}"))).collect();
+    write(folder.path().join("missing"), symbols);
+    let all = testdata("6.1.0-50-armmp/all.versions");
+    let line = format!(
+        "exec 2>/dev/null; i=1000
+         until (ulimit -v $i; exec @ --version) >old; do ((i += 100)); done
+         for ((end = i + 2000, i += 100; i < end; i += 20)); do
+             for options in '' -kv; do
+                 (ulimit -v $i; exec @ $options '{}' <missing >new 2>log)
+                 s=$?; [ $s -le 1 ] || echo $i: $s; tail -n 1 log >>said
+             done
+         done; grep -qx '.*model.*: out of memory' said && grep -q 'none of its' said",
+        all.display()
+    );
+    check_in(folder.path(), &line, 0, b"", "");
+}
+
 /// A kernel before 3.17 has no getrandom(2). The standard library then opens `/dev/urandom` and
 /// keeps it, which would be descriptor 0 if that is closed.
 #[test]
