@@ -89,6 +89,7 @@ fn mistakes() -> tempfile::TempDir {
     file("m.zst", &[b"\x28\xb5\x2f\xfd".as_slice(), &rest].concat());
     file("lz4", &[b"\x04\x22\x4d\x18".as_slice(), &rest].concat());
     file("commented", b"# \0\n0x11 printk\n0x22 kfree\n");
+    file("unended", &[[1; 4].as_slice(), &[b'x'; 60]].concat());
     file("zero", b"0x00000000\tprintk\n0x00000000\tkfree\n");
     for (name, real) in [
         ("arm", "6.1.0-47-armmp/mii.versions"),
@@ -209,6 +210,12 @@ fn tells_the_cause_first_and_alone() {
         ("arm64 <arm", "input: <stdin>", &apart(arm, arm64)),
         ("arm <arm64", "input: <stdin>", &apart(arm64, arm)),
         ("arm <s390x", "input: <stdin>", &apart(s390x, arm)),
+        // What has no NUL after the name is of no layout.
+        (
+            "arm64 <unended",
+            "input: <stdin>",
+            "none of its 1 symbols is in the model; another kernel, or the wrong module?",
+        ),
         (
             "-F elf64-little arm64 <arm",
             "input: <stdin>",
@@ -428,12 +435,14 @@ fn names_a_missing_symbol_once() {
     );
     let line = "for i in {1..25}; do cat missing; done | @ --strict model";
     check(line, 1, b"", &said);
-    // Of 25 symbols, each twice, 20 are named.
+    // Of 25 symbols, each twice and as long as can be, 20 are named.
     let scratch = scratch();
-    let symbols = (0..50).map(|number| record(1, format!("symbol_{}", number / 2)));
+    let symbols = (0..50).map(|number| record(1, format!("symbol_{:052}", number / 2)));
     let input = [record(1, "kfree"), symbols.collect::<Vec<_>>().concat()].concat();
     write(scratch.path().join("input"), input);
     let (_, _, stderr) = run("@ model <input", scratch.path());
+    let whole = format!(": symbol_{:052}: not", 7);
+    assert!(stderr.contains(&whole), "{stderr}");
     assert_eq!(stderr.matches("symbol: symbol_").count(), 20, "{stderr}");
     assert!(
         stderr.contains("\nupdate_versions: 10 more symbols are"),
