@@ -54,9 +54,8 @@ type Cause = (&'static str, String, String);
 /// What is wrong with the model or the input, and explains all else that is.
 fn cause(options: &Options, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
     let ([model, input], layout) = (kinds, tally.layout);
-    let (total, missing) = (tally.total, tally.missing);
     let fits = |its| its == layout || !options.symvers && layout.can_read(its);
-    let wrong = "another kernel, or the wrong module?";
+    let foreign = "has no symbol of the model; another kernel, or the wrong module?";
     let faults = [fault(model, options, true), fault(input, options, false)];
     let reason = match (model, input, faults) {
         (Kind::Table(model), Kind::Table(its), _) if its != model => {
@@ -66,7 +65,7 @@ fn cause(options: &Options, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
         (.., [Some(fault), _]) => return Some(("model", printable(&options.files[0]), fault)),
         (.., [_, Some(fault)]) => fault,
         (_, Kind::Table(it), _) if !fits(*it) => format!("seems {0}; try --target {0}", it.name()),
-        _ if missing == total => format!("none of its {missing} symbols is in the model; {wrong}"),
+        _ if tally.missing == tally.total => foreign.to_owned(),
         // No byte shows the order of a 32-bit CRC. But none becomes its own reverse by chance.
         _ if layout.crc_size() == 4 && tally.reversed => {
             let advice = match (options.symvers, layout) {

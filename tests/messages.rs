@@ -214,7 +214,7 @@ fn tells_the_cause_first_and_alone() {
         (
             "arm64 <unended",
             "input: <stdin>",
-            "none of its 1 symbols is in the model; another kernel, or the wrong module?",
+            "has no symbol of the model; another kernel, or the wrong module?",
         ),
         (
             "-F elf64-little arm64 <arm",
@@ -224,7 +224,7 @@ fn tells_the_cause_first_and_alone() {
         (
             "other <input",
             "input: <stdin>",
-            "none of its 2 symbols is in the model; another kernel, or the wrong module?",
+            "has no symbol of the model; another kernel, or the wrong module?",
         ),
     ] {
         let scratch = mistakes();
@@ -567,7 +567,7 @@ fn says_so_wherever_memory_runs_out() {
                  (ulimit -v $i; exec @ $options '{}' <missing >new 2>log)
                  s=$?; [ $s -le 1 ] || echo $i: $s; tail -n 1 log >>said
              done
-         done; grep -qx '.*model.*: out of memory' said && grep -q 'none of its' said",
+         done; grep -qx '.*model.*: out of memory' said && grep -q 'no symbol of' said",
         all.display()
     );
     check_in(folder.path(), &line, 0, b"", "");
