@@ -69,12 +69,13 @@ impl Model {
     /// The record with this symbol. The one after the last that was found is tried first, since
     /// the tables of a kernel have their symbols in nearly the same order.
     pub fn find(&mut self, record: &Record) -> Option<&Record> {
-        let index = match self.records.get(self.next) {
-            Some(known) if self.layout.same_symbol(known, record) => self.next,
-            _ => self.search(record).ok()?,
-        };
-        self.next = index + 1;
-        self.records.get(index)
+        let next = self.records.get(self.next);
+        if let Some(known) = next.filter(|known| self.layout.same_symbol(known, record)) {
+            self.next += 1;
+            return Some(known);
+        }
+        self.next = self.search(record).ok()? + 1;
+        self.records.get(self.next - 1)
     }
 
     /// The number of the record with this symbol, or else the free slot where it belongs.
