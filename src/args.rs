@@ -49,13 +49,11 @@ pub fn parse(args: Vec<OsString>) -> Result<Options> {
     Ok(options)
 }
 
-/// Names that binutils has for the machines of Linux (bfd/targets.c): a line a layout, its generic
-/// name first, in the order of [`Layout::ALL`].
-const TARGETS: &str = include_str!("targets.txt");
-
 fn target(name: &OsStr) -> Result<Layout> {
     let known = |names: &str| names.split(' ').any(|known| name == known);
-    let line = TARGETS.lines().position(known);
+    // Names that binutils has for the machines of Linux (bfd/targets.c): a line a layout, its
+    // generic name first, in the order of Layout::ALL.
+    let line = include_str!("targets.txt").lines().position(known);
     line.map(|line| Layout::ALL[line]).ok_or_else(|| {
         let all = Layout::ALL.map(Layout::name).join(", ");
         let reason = format!("unknown; use the word after 'file format' in objdump -f, or {all}");

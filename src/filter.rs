@@ -45,8 +45,7 @@ pub fn filter(
     let keep = options.keep_missing;
     tally.layout = model.layout;
     while let Some(records) = input.read().map_err(failed("input", STDIN))? {
-        let open = keep || tally.missing == 0;
-        let mut good = if open { records.len() } else { 0 };
+        let mut good = records.len() * usize::from(keep || tally.missing == 0);
         tally.total += records.len();
         for (index, record) in records.iter_mut().enumerate() {
             if let Some(known) = model.find(record) {

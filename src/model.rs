@@ -1,7 +1,6 @@
 //! The model: an index over records, one a symbol.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::io;
 
 use byteorder::{ByteOrder, LittleEndian};
 
@@ -27,7 +26,7 @@ impl Model {
     ///
     /// # Errors
     /// Memory that ran out.
-    pub fn new(layout: Layout, records: Vec<Record>) -> io::Result<(Self, Option<Record>)> {
+    pub fn new(layout: Layout, records: Vec<Record>) -> std::io::Result<(Self, Option<Record>)> {
         // Whoever writes a module does not know when, where in memory and as which process this
         // runs. Unlike the system's randomness, that needs no descriptor and no recent kernel.
         let time = std::time::SystemTime::now();
@@ -47,9 +46,16 @@ impl Model {
         };
         // Records that only repeat a symbol are dropped.
         let (mut kept, mut conflict) = (0, None);
+        let mut homes = [0; 128];
         for index in 0..model.records.len() {
+            // A large index is not in the cache, and many slots come from memory as soon as one.
+            if index % homes.len() == 0 {
+                let next = homes.iter_mut().zip(&model.records[index..]);
+                next.for_each(|(home, record)| *home = model.home(record));
+                std::hint::black_box(homes.map(|home| model.slots[home]));
+            }
             let record = model.records[index];
-            match model.search(&record) {
+            match model.search(&record, homes[index % homes.len()]) {
                 Ok(older) if model.records[older] == record => {}
                 Ok(older) => {
                     model.records[older] = record;
@@ -58,7 +64,7 @@ impl Model {
                 Err(slot) => {
                     model.records[kept] = record;
                     kept += 1;
-                    model.slots[slot] = u32::try_from(kept).map_err(io::Error::other)?;
+                    model.slots[slot] = u32::try_from(kept).map_err(std::io::Error::other)?;
                 }
             }
         }
@@ -74,13 +80,13 @@ impl Model {
             self.next += 1;
             return Some(known);
         }
-        self.next = self.search(record).ok()? + 1;
+        self.next = self.search(record, self.home(record)).ok()? + 1;
         self.records.get(self.next - 1)
     }
 
-    /// The number of the record with this symbol, or else the free slot where it belongs.
-    fn search(&self, record: &Record) -> Result<usize, usize> {
-        let mut slot = self.home(record);
+    /// The number of the record with this symbol, or else the free slot where it belongs. The
+    /// search begins at its home.
+    fn search(&self, record: &Record, mut slot: usize) -> Result<usize, usize> {
         while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
             if self.layout.same_symbol(&self.records[index], record) {
                 return Ok(index);

@@ -26,9 +26,8 @@ pub fn report(options: &Options, kinds: [&Kind; 2], tally: &Tally, log: &mut Log
         None => {}
     }
     for record in &tally.named {
-        let name = &record[tally.layout.crc_size()..];
         // In elf32-little the name field is the longest.
-        let same = |bare: &Record| bare[4..].starts_with(name);
+        let same = |bare: &Record| bare[4..].starts_with(&record[tally.layout.crc_size()..]);
         let listed = matches!(kinds[0], Kind::Text(bare) if bare.iter().any(same));
         let lacks = if listed { "has no CRC" } else { "not" };
         let symbol = tally.layout.symbol(record).to_string();

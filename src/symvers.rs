@@ -2,7 +2,6 @@
 //! or what `modprobe --show-modversions` prints. A line is a CRC in hex, a symbol, and what may
 //! follow.
 
-use std::fs::File;
 use std::io::{self, Read};
 
 use memchr::{memchr, memchr_iter, memchr3};
@@ -20,7 +19,7 @@ const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSI
 ///
 /// # Errors
 /// A failed read, a line that is wrong, memory that ran out.
-pub fn read(file: File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind)> {
+pub fn read(file: std::fs::File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind)> {
     // The bare ones have no CRC.
     let (mut text, mut records, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     let (mut number, mut is_text, mut at_end) = (0_u64, true, false);

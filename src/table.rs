@@ -1,7 +1,6 @@
 //! A raw `__versions` table as a source of records, however its bytes arrive; and what else a file
 //! can be, as its first bytes tell.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 
 use crate::record::{Layout, RECORD_SIZE, Record};
@@ -13,7 +12,7 @@ const RECORDS: usize = 1024;
 ///
 /// # Errors
 /// A failed read, memory that ran out.
-pub fn read(mut file: File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind)> {
+pub fn read(mut file: std::fs::File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind)> {
     let (mut table, mut all) = (Table::new(&mut file, target)?, Vec::new());
     while let Some(records) = table.read()? {
         all.try_reserve(records.len())?;
