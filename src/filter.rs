@@ -18,11 +18,12 @@ const NAMED: usize = 20;
 pub struct Tally {
     /// The layout of all of them.
     pub layout: Layout,
-    pub total: usize,
-    /// Those whose CRC changes.
+    /// Those whose symbol is in the model.
+    pub found: usize,
+    /// Found ones whose CRC changes.
     pub changed: usize,
-    /// The CRC of one of these changes into itself with its bytes reversed.
-    pub reversed: bool,
+    /// Found ones whose CRC is the model's with its bytes reversed, even if that is the same.
+    pub reversed: usize,
     /// Those whose symbol is not in the model.
     pub missing: usize,
     /// The first symbols of these, each once.
@@ -45,13 +46,14 @@ pub fn filter(
     let keep = options.keep_missing;
     tally.layout = model.layout;
     while let Some(records) = input.read().map_err(failed("input", STDIN))? {
-        let mut good = records.len() * usize::from(keep || tally.missing == 0);
-        tally.total += records.len();
+        let open = keep || tally.missing == 0;
+        let mut good = if open { records.len() } else { 0 };
         for (index, record) in records.iter_mut().enumerate() {
             if let Some(known) = model.find(record) {
+                tally.found += 1;
+                tally.reversed += usize::from(LE::read_u32(record) == BE::read_u32(known));
                 if record[..8] != known[..8] {
                     tally.changed += 1;
-                    tally.reversed |= LE::read_u32(record) == BE::read_u32(known);
                     if options.verbose {
                         add_change(&mut lines, tally.layout, record, known);
                     }

@@ -12,10 +12,10 @@ use crate::table::Kind;
 /// Records that are not written. In a strict run, whatever is wrong but records that are kept.
 pub fn report(options: &Options, kinds: [&Kind; 2], tally: &Tally, log: &mut Log) -> Result<()> {
     let (strict, kept) = (options.strict, options.keep_missing);
-    let (total, changed, missing) = (tally.total, tally.changed, tally.missing);
+    let (found, changed, missing) = (tally.found, tally.changed, tally.missing);
+    let (total, unchanged) = (found + missing, found - changed);
     if options.verbose {
         let rest = if kept { "kept" } else { "missing" };
-        let unchanged = total - changed - missing;
         let counts = format!("{changed} changed, {unchanged} unchanged, {missing} {rest}");
         log.line(format!("{total} records: {counts}"));
     }
@@ -64,9 +64,9 @@ fn cause(options: &Options, kinds: [&Kind; 2], tally: &Tally) -> Option<Cause> {
         (.., [Some(fault), _]) => return Some(("model", printable(&options.files[0]), fault)),
         (.., [_, Some(fault)]) => fault,
         (_, Kind::Table(it), _) if !fits(*it) => format!("seems {0}; try --target {0}", it.name()),
-        _ if tally.missing == tally.total => foreign.to_owned(),
-        // No byte shows the order of a 32-bit CRC. But none becomes its own reverse by chance.
-        _ if layout.crc_size() == 4 && tally.reversed => {
+        _ if tally.found == 0 => foreign.to_owned(),
+        // No byte shows the order of a 32-bit CRC. But tables of two kernels have some in common.
+        _ if layout.crc_size() == 4 && tally.reversed > tally.found - tally.changed => {
             let advice = match (options.symvers, layout) {
                 (true, Layout::Elf32Big) => "try --target elf32-little",
                 (true, _) => "try --target elf32-big",

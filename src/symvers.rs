@@ -33,7 +33,7 @@ pub fn read(file: std::fs::File, target: Option<Layout>) -> io::Result<(Vec<Reco
             return Ok((records, kind));
         }
         // What has a NUL is no text, and may have no end.
-        is_text = memchr(0, &text[rest..]).is_none();
+        is_text = number > 0 || memchr(0, &text[rest..]).is_none();
         text.extend((at_end || !is_text).then_some(b'\n'));
         for end in memchr_iter(b'\n', &text[rest..]) {
             let line = text[start..rest + end].trim_ascii();

@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     bash, check, check_in, has, has_own_program, mended, program, read, record, run, scratch,
-    testdata, wide, write,
+    table, testdata, wide, write,
 };
 
 /// Runs a line with no output; the message is all that it says, and the status is 1.
@@ -448,6 +448,21 @@ fn names_a_missing_symbol_once() {
         stderr.contains("\nupdate_versions: 10 more symbols are"),
         "{stderr}"
     );
+}
+
+/// A CRC that changes into its own reverse is no cause while more stay the same.
+#[test]
+fn tells_reversed_crcs_only_of_most() {
+    let scratch = scratch();
+    let table = table(&[(0x11, "printk"), (0x22, "kfree"), (0x0102_0304, "panic")]);
+    write(scratch.path().join("input"), table);
+    for (same, status) in [("0x22", 0), ("0x23", 0), ("0x22000000", 1)] {
+        let text = format!("0x11 printk\n{same} kfree\n0x04030201 panic\n");
+        write(scratch.path().join("text"), text);
+        let (is, _, stderr) = run("@ --strict --symvers text <input", scratch.path());
+        assert_eq!(is, status, "{same}: {stderr}");
+        assert_eq!(stderr.contains("reversed"), status == 1, "{stderr}");
+    }
 }
 
 /// A symbol that the kernel exports without a version.
