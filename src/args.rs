@@ -1,68 +1,65 @@
 //! The command line.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
-use lexopt::{Arg, Parser};
+use lexopt::prelude::*;
 
-use crate::log::{Result, message, printable};
-use crate::record::Layout;
+use crate::message::{Error, Result};
 
+const HELP: &str = include_str!("help.txt");
 const VERSION: &str = concat!("update_versions ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// What is asked for.
+/// What to do.
+pub enum Command {
+    /// Print the help or the version.
+    Print(&'static str),
+    /// Say that the model is missing, as the script does.
+    AskForModel,
+    /// Filter standard input.
+    Filter(Options),
+}
+
+/// How to filter.
 #[derive(Default)]
 pub struct Options {
-    /// Paths: the model, and then what is ignored, as it is by the script.
-    pub files: Vec<OsString>,
-    /// A text to print, and nothing else to do: `--help` or `--version`.
-    pub print: Option<&'static str>,
-    pub target: Option<Layout>,
+    /// The path of the model.
+    pub model: OsString,
+    /// The first of any arguments after the model, which the script ignores.
+    pub extra: Option<OsString>,
+    pub big_endian: bool,
     pub keep_missing: bool,
     pub strict: bool,
-    pub symvers: bool,
     pub verbose: bool,
 }
 
-/// Reads the arguments, the program's own name not among them.
+/// Reads the arguments; the program's own name is not among them.
 ///
 /// # Errors
-/// An unknown option or target, a value that is missing or does not belong.
-pub fn parse(args: Vec<OsString>) -> Result<Options> {
-    let mut parser = Parser::from_args(args);
+/// If an option is unknown or has a value, or if a strict run has no model.
+pub fn parse(args: Vec<OsString>) -> Result<Command> {
     let mut options = Options::default();
-    // After --help or --version once more: that they have no value.
-    while let (None, Some(arg)) = (options.print, parser.next().map_err(failure)?) {
+    let mut model = None;
+    let mut parser = lexopt::Parser::from_args(args);
+    while let Some(arg) = parser.next().map_err(invalid)? {
         match arg {
-            Arg::Short('F') | Arg::Long("target") => {
-                options.target = Some(target(&parser.value().map_err(failure)?)?);
-            }
-            Arg::Short('h') | Arg::Long("help") => options.print = Some(include_str!("help.txt")),
-            Arg::Short('k') | Arg::Long("keep-missing") => options.keep_missing = true,
-            Arg::Long("strict") => options.strict = true,
-            Arg::Long("symvers") => options.symvers = true,
-            Arg::Short('v') | Arg::Long("verbose") => options.verbose = true,
-            Arg::Short('V') | Arg::Long("version") => options.print = Some(VERSION),
-            Arg::Value(value) => options.files.push(value),
-            _ => return Err(failure(arg.unexpected())),
+            Short('h') | Long("help") => return Ok(Command::Print(HELP)),
+            Short('V') | Long("version") => return Ok(Command::Print(VERSION)),
+            Long("big-endian") => options.big_endian = true,
+            Short('k') | Long("keep-missing") => options.keep_missing = true,
+            Long("strict") => options.strict = true,
+            Short('v') | Long("verbose") => options.verbose = true,
+            Value(path) if model.is_none() => model = Some(path),
+            Value(extra) => options.extra = options.extra.or(Some(extra)),
+            _ => return Err(invalid(arg.unexpected())),
         }
     }
-    Ok(options)
+    match model {
+        Some(model) => Ok(Command::Filter(Options { model, ..options })),
+        None if options.strict => Err(Error::no_model()),
+        None => Ok(Command::AskForModel),
+    }
 }
 
-fn target(name: &OsStr) -> Result<Layout> {
-    let known = |names: &str| names.split(' ').any(|known| name == known);
-    // Names that binutils has for the machines of Linux (bfd/targets.c): a line a layout, its
-    // generic name first, in the order of Layout::ALL.
-    let line = include_str!("targets.txt").lines().position(known);
-    line.map(|line| Layout::ALL[line]).ok_or_else(|| {
-        let all = Layout::ALL.map(Layout::name).join(", ");
-        let reason = format!("unknown; use the word after 'file format' in objdump -f, or {all}");
-        message("target", &printable(name), &reason)
-    })
-}
-
-/// The message for arguments that make no sense.
-pub fn failure(error: impl std::fmt::Display) -> String {
-    let error = printable(error.to_string());
-    message("arguments", &error, "see update_versions --help")
+fn invalid(error: lexopt::Error) -> Error {
+    Error::arguments(error.to_string(), "see update_versions --help")
 }

@@ -1,102 +1,109 @@
-//! The filter, and what it counts.
-
-use std::io::Write;
-
-use byteorder::{BE, ByteOrder, LE};
+//! The filter: gives each record the model's CRC.
 
 use crate::args::Options;
-use crate::log::{Log, Result, STDIN, STDOUT, failed};
+use crate::message::Log;
 use crate::model::Model;
-use crate::record::{Layout, Record};
-use crate::table::Table;
+use crate::record::{Layout, Record, Symbol, printable_symbol};
 
-/// So many missing symbols are named.
-const NAMED: usize = 20;
+/// How many missing symbols are named.
+const MAX_NAMED: usize = 20;
 
-/// Records of the input, counted.
-#[derive(Default)]
+/// Counts of the records that went through the filter.
 pub struct Tally {
-    /// The layout of all of them.
-    pub layout: Layout,
-    /// Those whose symbol is in the model.
+    /// Records whose symbol is in the model.
     pub found: usize,
-    /// Found ones whose CRC changes.
+    /// Found records whose CRC changed.
     pub changed: usize,
-    /// Found ones whose CRC is the model's with its bytes reversed, even if that is the same.
+    /// Found records that had the model's CRC in the other byte order.
     pub reversed: usize,
-    /// Those whose symbol is not in the model.
+    /// Records whose symbol is not in the model.
     pub missing: usize,
-    /// The first symbols of these, each once.
-    pub named: Vec<Record>,
-    /// Those of the missing whose symbol is not among these.
-    pub unnamed: usize,
+    /// The first missing symbols.
+    first_missing: [Symbol; MAX_NAMED],
 }
 
-/// Writes each record of the input with the model's CRC. At a symbol that is not in the model the
-/// output ends, unless it is kept; the input is read on. A strict run gets back what is to be
-/// written once all is found good.
-pub fn filter(
-    options: &Options,
-    model: &mut Model,
-    input: &mut Table,
-    output: &mut dyn Write,
-    log: &mut Log,
-) -> Result<(Tally, Vec<u8>)> {
-    let (mut tally, mut held, mut lines) = (Tally::default(), Vec::new(), Vec::new());
-    let keep = options.keep_missing;
-    tally.layout = model.layout;
-    while let Some(records) = input.read().map_err(failed("input", STDIN))? {
-        let open = keep || tally.missing == 0;
-        let mut good = if open { records.len() } else { 0 };
-        for (index, record) in records.iter_mut().enumerate() {
-            if let Some(known) = model.find(record) {
-                tally.found += 1;
-                tally.reversed += usize::from(LE::read_u32(record) == BE::read_u32(known));
-                if record[..8] != known[..8] {
-                    tally.changed += 1;
-                    if options.verbose {
-                        add_change(&mut lines, tally.layout, record, known);
-                    }
-                    // Of these bytes those that are not of the CRC are the same.
-                    record[..8].copy_from_slice(&known[..8]);
-                }
-            } else {
-                tally.missing += 1;
-                good = if keep { good } else { good.min(index) };
-                let same = |named: &Record| tally.layout.same_symbol(named, record);
-                let (known, full) = (tally.named.iter().any(same), tally.named.len() == NAMED);
-                tally.named.extend((!known && !full).then_some(*record));
-                tally.unnamed += usize::from(!known && full);
+impl Tally {
+    pub fn total(&self) -> usize {
+        self.found + self.missing
+    }
+
+    pub fn unchanged(&self) -> usize {
+        self.found - self.changed
+    }
+
+    /// The first missing symbols; not all of them, if there are many.
+    pub fn first_missing(&self) -> &[Symbol] {
+        &self.first_missing[..self.missing.min(MAX_NAMED)]
+    }
+}
+
+/// What the filter needs for each record, and what it has counted so far.
+pub struct Filter<'a> {
+    options: &'a Options,
+    model: &'a Model,
+    layout: Layout,
+    pub tally: Tally,
+}
+
+impl<'a> Filter<'a> {
+    pub fn new(options: &'a Options, model: &'a Model, layout: Layout) -> Self {
+        Self {
+            options,
+            model,
+            layout,
+            tally: Tally {
+                found: 0,
+                changed: 0,
+                reversed: 0,
+                missing: 0,
+                first_missing: [[0; size_of::<Symbol>()]; MAX_NAMED],
+            },
+        }
+    }
+
+    /// Gives these records the CRCs of the model. Returns how many of them to write: the output ends
+    /// before the first missing symbol, unless missing symbols keep their CRCs.
+    pub fn update(&mut self, records: &mut [Record], log: &mut Log) -> usize {
+        let mut to_write = 0;
+        for record in records {
+            let symbol = self.layout.symbol(record);
+            match self.model.crc(&symbol) {
+                Some(crc) => self.replace_crc(record, &symbol, crc, log),
+                None => self.count_missing(symbol),
+            }
+            if self.tally.missing == 0 || self.options.keep_missing {
+                to_write += 1;
             }
         }
-        log.write(&mut lines);
-        let mended = records[..good].as_flattened();
-        if options.strict {
-            let room = held.try_reserve(mended.len());
-            room.map_err(|error| failed("output", STDOUT)(error.into()))?;
-            held.extend_from_slice(mended);
-        } else {
-            write(output, mended)?;
+        to_write
+    }
+
+    fn replace_crc(&mut self, record: &mut Record, symbol: &Symbol, crc: u32, log: &mut Log) {
+        self.tally.found += 1;
+        // Every record has a CRC: 4 bytes always are one, and a strict run has looked at 8.
+        let old = self.layout.crc(record).unwrap_or_default();
+        if old == crc.swap_bytes() {
+            self.tally.reversed += 1;
         }
+        if old == crc {
+            return;
+        }
+        self.tally.changed += 1;
+        if self.options.verbose {
+            let symbol = printable_symbol(symbol);
+            let padding = 32_usize.saturating_sub(symbol.clone().count());
+            log.line(format_args!(
+                "{symbol}{:padding$}  {old:#010x} -> {crc:#010x}",
+                ""
+            ));
+        }
+        self.layout.set_crc(record, crc);
     }
-    Ok((tally, held))
-}
 
-pub fn write(output: &mut dyn Write, bytes: &[u8]) -> Result<()> {
-    output.write_all(bytes).map_err(failed("output", STDOUT))
-}
-
-/// Adds the line of a CRC that changes. A list can be a million lines long, and formatting is slow.
-fn add_change(lines: &mut Vec<u8>, layout: Layout, old: &Record, new: &Record) {
-    let column = lines.len() + 32;
-    lines.extend(layout.symbol(old));
-    lines.resize(lines.len().max(column), b' ');
-    for (before, record) in [("  0x", old), (" -> 0x", new)] {
-        let crc = layout.crc(record);
-        let digits = if crc >> 32 == 0 { 8 } else { 16 };
-        let digit = |place: u32| b"0123456789abcdef"[(crc >> (4 * place)) as usize & 15];
-        lines.extend_from_slice(before.as_bytes());
-        lines.extend((0..digits).rev().map(digit));
+    fn count_missing(&mut self, symbol: Symbol) {
+        if let Some(place) = self.tally.first_missing.get_mut(self.tally.missing) {
+            *place = symbol;
+        }
+        self.tally.missing += 1;
     }
-    lines.push(b'\n');
 }

@@ -1,124 +1,179 @@
-//! `update_versions`: gives the CRCs of a model to the records of a kernel module's
-//! `__versions` section, from standard input to standard output.
+//! `update_versions`: gives the CRCs of a model to the records of a kernel module's `__versions`
+//! section, from standard input to standard output. The model is such a section of another module
+//! or, for `--strict`, text such as the kernel's `Module.symvers`.
 //!
-//! This file is the way through. [`args`] has what is asked for. [`record`] knows the layouts of a
-//! record, and [`table`] (raw) and [`symvers`] (text) read the records of a model. [`model`] is an
-//! index over them, in which the [`filter`] looks for the symbol of each input record. [`report`]
-//! says what went wrong, on standard error: [`log`].
+//! There are two ways to do it, and both are in this file. [`run_as_script`] does what the script
+//! `update_versions.py` does, byte for byte. [`run_strict`], for `--strict`, takes any model and any
+//! table, and writes the whole table or nothing.
+//!
+//! [`args`] reads the command line. [`record`] has the layouts of a record, and [`kind`] tells what
+//! a file is. [`table`] reads records and [`symvers`] reads text, for the [`model`], which has the
+//! CRC of each symbol, and which [`filter`] gives to the records. [`judge`] finds what is wrong, and
+//! [`message`] says it on standard error.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod filter;
-mod log;
+mod judge;
+mod message;
 mod model;
-mod record;
-mod report;
-mod symvers;
 mod table;
 
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+// Public for the tests.
+pub mod kind;
+pub mod record;
+pub mod symvers;
 
-use args::Options;
-use filter::{filter, write};
-use log::{Log, Result, STDIN, STDOUT, failed, message, printable};
-use table::{Kind, Table};
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
 
-// For the tests.
-pub use model::Model;
-pub use record::{Layout, Record};
+use args::{Command, Options};
+use filter::Filter;
+use message::{Error, Log, Result, system_reason};
+use model::Model;
+use record::{Layout, Record};
+use table::TableReader;
 
-/// Standard input and output, and what is known of them besides their bytes.
+/// Standard input and output.
 pub struct Streams<'a> {
     /// Standard input, without a buffer.
     pub input: &'a mut dyn Read,
     /// Standard output, without a buffer.
     pub output: &'a mut dyn Write,
-    /// Standard input is a terminal.
     pub input_is_terminal: bool,
-    /// Standard output is a terminal.
     pub output_is_terminal: bool,
-    /// Both are one regular file.
+    /// Standard input and output are one regular file.
     pub same_file: bool,
 }
 
-/// Runs the program with its arguments (its own name not among them), and returns its status: 0,
-/// or 1 if not everything could be written that was asked for. `stderr` says why.
+/// Runs the program with these arguments; its own name is not among them. Returns its status: 0, or
+/// 1 if not everything that was asked for could be written. `stderr` says why.
 pub fn run(args: Vec<OsString>, streams: Streams, stderr: &mut dyn Write) -> u8 {
-    let mut log = Log(stderr);
-    let done = args::parse(args).and_then(|options| execute(&options, streams, &mut log));
-    if let Err(message) = &done {
-        log.line(message);
-    }
-    done.is_err().into()
-}
-
-/// The way through, from what is asked for to what is said in the end.
-fn execute(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
-    if let Some(text) = options.print {
-        return write(streams.output, text.as_bytes());
-    }
-    let [path, ignored @ ..] = &options.files[..] else {
-        // CPython does not even start with a directory as its standard input.
-        let error = streams.input.read(&mut []).err();
-        if let Some(error) = error.filter(|error| error.kind() == ErrorKind::IsADirectory) {
-            return Err(failed("input", STDIN)(error));
+    let mut log = Log::new(stderr);
+    let result = match args::parse(args) {
+        Ok(Command::Print(text)) => write(streams.output, text.as_bytes()),
+        Ok(Command::AskForModel) => ask_for_model(streams.output),
+        Ok(Command::Filter(options)) if options.strict => run_strict(&options, streams, &mut log),
+        Ok(Command::Filter(options)) => run_as_script(&options, streams, &mut log),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            log.error(&error);
+            1
         }
-        write(streams.output, b"Need an argument: <model-file>\n")?;
-        return Err(args::failure("no <model-file>"));
-    };
-    if let Some(first) = ignored.first().map(printable) {
-        let reason = "one model is read: join models with cat; the module's table is <old.versions";
-        log.complain(options.strict, "arguments", &first, reason)?;
     }
-    if streams.same_file {
-        let reason = "the same file as standard input; write to a new one";
-        log.complain(options.strict, "output", STDOUT, reason)?;
-    }
-    if options.strict && streams.output_is_terminal {
-        let reason = "a terminal, but a table is binary; add >new.versions";
-        return Err(message("output", STDOUT, reason));
-    }
-    with_model(path, options, streams, log)
 }
 
-/// From the model, through the filter, to what is to be said of them.
-fn with_model(path: &OsStr, options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
-    let (strict, text, name) = (options.strict, options.symvers, printable(path));
-    let read = if text { symvers::read } else { table::read };
-    let records = File::open(path).and_then(|file| read(file, options.target));
-    let (mut records, kind) = records.map_err(failed("model", &name))?;
-    let fault = report::fault(&kind, options, true);
-    if let (true, Some(fault)) = (strict || text, &fault) {
-        return Err(message("model", &name, fault));
+fn ask_for_model(output: &mut dyn Write) -> Result<()> {
+    write(output, b"Need an argument: <model-file>\n")?;
+    Err(Error::no_model())
+}
+
+/// Does what the script does: each record is written as soon as it is read, up to the first symbol
+/// that is not in the model.
+fn run_as_script(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
+    log.warn(judge::arguments(options));
+    log.warn(judge::same_file(streams.same_file));
+    let model = Model::read_as_script(&options.model).map_err(|e| model_failed(options, e))?;
+    hint_at_terminal(&streams, log);
+    let mut input = TableReader::new(streams.input).map_err(input_failed)?;
+    let mut filter = Filter::new(options, &model, Layout::Elf32Little);
+    loop {
+        let records = input.next_records().map_err(input_failed)?;
+        if records.is_empty() {
+            break;
+        }
+        let to_write = filter.update(records, log);
+        write(streams.output, records[..to_write].as_flattened())?;
     }
+    let tally = &filter.tally;
+    let cause = judge::cause(options, &model, input.kind(), tally);
+    if cause.is_ok() {
+        log.warn(judge::doubts(options, &model, input.kind()));
+        return judge::report(options, tally, log);
+    }
+    if tally.missing > 0 && !options.keep_missing {
+        return cause;
+    }
+    log.warn(cause);
+    Ok(())
+}
+
+/// Writes nothing before everything has been read and found good.
+fn run_strict(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
+    judge::arguments(options)?;
+    judge::same_file(streams.same_file)?;
+    judge::output_terminal(streams.output_is_terminal)?;
+    let model = Model::read_strict(&options.model).map_err(|e| model_failed(options, e))?;
+    judge::strict_model(options, &model)?;
+    hint_at_terminal(&streams, log);
+    let mut input = TableReader::new(streams.input).map_err(input_failed)?;
+    let mut records = input.read_to_end().map_err(input_failed)?;
+    judge::input_kind(input.kind())?;
+    let layout = choose_layout(options, &model, &records);
+    judge::layout(&model, layout, &records)?;
+    let knows_order = options.big_endian || knows_byte_order(&model, layout, &records);
+    let mut filter = Filter::new(options, &model, layout);
+    filter.update(&mut records, log);
+    let tally = &filter.tally;
+    judge::report(options, tally, log)?;
+    let total = tally.total();
+    if tally.unchanged() == total {
+        log.hint(format_args!(
+            "has all {total} CRCs of the model already; nothing changes"
+        ));
+    }
+    if !knows_order {
+        log.hint(
+            "shows no byte order and is taken for little-endian; if it is not, add --big-endian",
+        );
+    }
+    write(streams.output, records.as_flattened())
+}
+
+/// The layout in which the input has most symbols in common with the model, and then most CRCs. If
+/// two have the same, it is that of a model that is a table. Otherwise it is the more common one, or
+/// with `--big-endian` the big-endian one.
+fn choose_layout(options: &Options, model: &Model, records: &[Record]) -> Layout {
+    let mut layouts = Layout::ALL;
+    if options.big_endian {
+        layouts.reverse();
+    }
+    let mut best = model.kind.layout().unwrap_or(layouts[0]);
+    for layout in layouts {
+        if model.in_common(layout, records) > model.in_common(best, records) {
+            best = layout;
+        }
+    }
+    best
+}
+
+/// Whether the byte order of the input is known. With a model that is a table it does not matter:
+/// the bytes of each CRC are copied as they are.
+fn knows_byte_order(model: &Model, layout: Layout, records: &[Record]) -> bool {
+    let is_table = model.kind.layout().is_some();
+    is_table || model.in_common(layout, records) != model.in_common(layout.reversed(), records)
+}
+
+fn hint_at_terminal(streams: &Streams, log: &mut Log) {
     if streams.input_is_terminal {
-        let reason = "a terminal, waiting for a table; press ^C and add <old.versions";
-        log.line(message("hint", STDIN, reason));
+        log.hint("is a terminal, waiting for a table; press ^C and add <old.versions");
     }
-    let input = Table::new(streams.input, options.target);
-    let mut input = input.map_err(failed("input", STDIN))?;
-    // The script knows no layout, and a run without options does what it does.
-    let layout = match (options.target, &input.kind_at_start) {
-        (None, Kind::Table(its)) if strict || text => *its,
-        (target, _) => target.unwrap_or_default(),
-    };
-    // A text was read as elf32-little.
-    records.retain_mut(|record| !text || layout == Layout::default() || layout.adopt(record));
-    // In a wrong layout the CRC field has a part of the name, which must not be written.
-    records.retain(|record| !strict || layout.crc(record) >> 32 == 0);
-    let (mut model, conflict) = Model::new(layout, records).map_err(failed("model", &name))?;
-    // In a layout that is not theirs, symbols look alike by accident.
-    let foreign = matches!(kind, Kind::Table(its) if !layout.can_read(its));
-    if let (None, false, Some(record)) = (fault, foreign, conflict) {
-        let symbol = layout.symbol(&record);
-        let reason = format!("has two CRCs for {symbol}; are its tables from different kernels?");
-        log.complain(strict, "model", &name, &reason)?;
-    }
-    let (tally, held) = filter(options, &mut model, &mut input, streams.output, log)?;
-    report::report(options, [&kind, &input.kind()], &tally, log)?;
-    // Empty unless the run is strict.
-    write(streams.output, &held)
+}
+
+fn model_failed(options: &Options, error: io::Error) -> Error {
+    Error::model(&options.model, system_reason(&error))
+}
+
+fn input_failed(error: io::Error) -> Error {
+    Error::input(system_reason(&error))
+}
+
+fn write(output: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+    output
+        .write_all(bytes)
+        .map_err(|error| Error::output(system_reason(&error)))
 }

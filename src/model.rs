@@ -1,115 +1,206 @@
-//! The model: an index over records, one a symbol.
+//! The model: the CRC of each symbol, in a hash table.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io::{self, BufReader, Cursor, Read};
 
 use byteorder::{ByteOrder, LittleEndian};
 
-use crate::record::{Layout, RECORD_SIZE, Record};
+use crate::kind::{Kind, SAMPLE_RECORDS};
+use crate::record::{Layout, RECORD_SIZE, Record, Symbol, Version};
+use crate::symvers;
+use crate::table::TableReader;
 
-/// Records and a hash table over them: open addressing with linear probing.
+/// Bytes at the start of a file that tell its kind.
+const SAMPLE_SIZE: u64 = (SAMPLE_RECORDS * RECORD_SIZE) as u64;
+
+/// Versions, and a hash table over them with open addressing and linear probing.
 pub struct Model {
-    /// That of its records.
-    pub layout: Layout,
-    /// In the order in which the symbols first appeared.
-    records: Vec<Record>,
-    /// Number + 1 of a record, 0 if free. A power of two, and more than half are free.
+    /// What the file is.
+    pub kind: Kind,
+    /// The number of the first record whose CRC field holds more than 32 bits, counted from 1.
+    pub misfit: Option<usize>,
+    /// The first symbol that has two CRCs.
+    pub conflict: Option<Symbol>,
+    versions: Vec<Version>,
+    /// Index + 1 into `versions`, or 0 if the slot is free. The length is a power of two, and at
+    /// most half of the slots are used.
     slots: Vec<u32>,
-    /// A secret for each word of 8 bytes in a record.
-    secrets: [u64; RECORD_SIZE / 8],
-    /// Number of the record that [`Self::find`] tries first.
-    next: usize,
+    /// Secret numbers for the hash, one for each 8 bytes of a symbol.
+    secrets: [u64; 8],
 }
 
 impl Model {
-    /// An index over these records. Of those with one symbol the last counts. With it comes the
-    /// first of them that has another CRC than the one before.
+    /// Reads a model as the script does: any file is a table of 32-bit little-endian records.
     ///
     /// # Errors
-    /// Memory that ran out.
-    pub fn new(layout: Layout, records: Vec<Record>) -> std::io::Result<(Self, Option<Record>)> {
-        // Whoever writes a module does not know when, where in memory and as which process this
-        // runs. Unlike the system's randomness, that needs no descriptor and no recent kernel.
-        let time = std::time::SystemTime::now();
-        let secret = (time, std::ptr::from_ref(&time).addr(), std::process::id());
-        let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        let secrets = std::array::from_fn(|word| hasher.hash_one((&secret, word)));
-        let size = (records.len() * 2 + 1).next_power_of_two();
+    /// If the file cannot be read, or memory runs out.
+    pub fn read_as_script(path: &OsStr) -> io::Result<Self> {
+        let mut table = TableReader::new(File::open(path)?)?;
+        let (versions, misfit) = read_versions(&mut table, Layout::Elf32Little)?;
+        Self::new(table.kind(), versions, misfit)
+    }
+
+    /// Reads a model that is a table of any layout, or text.
+    ///
+    /// # Errors
+    /// If the file cannot be read, a line of text is wrong, or memory runs out.
+    pub fn read_strict(path: &OsStr) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut start = Vec::new();
+        file.by_ref().take(SAMPLE_SIZE).read_to_end(&mut start)?;
+        let kind = Kind::of(&start);
+        // At its end a file is not read again: a terminal would wait for more.
+        let rest = match start.len() as u64 {
+            SAMPLE_SIZE => u64::MAX,
+            _ => 0,
+        };
+        let whole = Cursor::new(start).chain(file.take(rest));
+        if kind == Kind::Text {
+            let (kind, versions) = symvers::read(BufReader::new(whole))?;
+            return Self::new(kind, versions, None);
+        }
+        let Some(layout) = kind.layout() else {
+            return Self::new(kind, Vec::new(), None);
+        };
+        let mut table = TableReader::new(whole)?;
+        let (versions, misfit) = read_versions(&mut table, layout)?;
+        if let Some(error) = table.fault {
+            return Err(error);
+        }
+        Self::new(table.kind(), versions, misfit)
+    }
+
+    /// Builds the hash table. If a symbol appears twice, its last CRC counts.
+    fn new(kind: Kind, versions: Vec<Version>, misfit: Option<usize>) -> io::Result<Self> {
+        let count = u32::try_from(versions.len()).map_err(io::Error::other)?;
+        let size = (versions.len() * 2 + 1).next_power_of_two();
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
         slots.resize(size, 0);
         let mut model = Self {
-            layout,
-            records,
+            kind,
+            misfit,
+            conflict: None,
+            versions,
             slots,
-            secrets,
-            next: 0,
+            secrets: secrets(),
         };
-        // Records that only repeat a symbol are dropped.
-        let (mut kept, mut conflict) = (0, None);
-        let mut homes = [0; 128];
-        for index in 0..model.records.len() {
-            // A large index is not in the cache, and many slots come from memory as soon as one.
-            if index % homes.len() == 0 {
-                let next = homes.iter_mut().zip(&model.records[index..]);
-                next.for_each(|(home, record)| *home = model.home(record));
-                std::hint::black_box(homes.map(|home| model.slots[home]));
-            }
-            let record = model.records[index];
-            match model.search(&record, homes[index % homes.len()]) {
-                Ok(older) if model.records[older] == record => {}
-                Ok(older) => {
-                    model.records[older] = record;
-                    conflict.get_or_insert(record);
-                }
-                Err(slot) => {
-                    model.records[kept] = record;
-                    kept += 1;
-                    model.slots[slot] = u32::try_from(kept).map_err(std::io::Error::other)?;
+        for index in 0..count {
+            let Version { crc, symbol } = model.versions[index as usize];
+            let slot = model.slot(&symbol);
+            if let Some(older) = model.version_in(slot) {
+                if older.crc != crc {
+                    model.conflict.get_or_insert(symbol);
                 }
             }
+            model.slots[slot] = index + 1;
         }
-        model.records.truncate(kept);
-        Ok((model, conflict))
+        Ok(model)
     }
 
-    /// The record with this symbol. The one after the last that was found is tried first, since
-    /// the tables of a kernel have their symbols in nearly the same order.
-    pub fn find(&mut self, record: &Record) -> Option<&Record> {
-        let next = self.records.get(self.next);
-        if let Some(known) = next.filter(|known| self.layout.same_symbol(known, record)) {
-            self.next += 1;
-            return Some(known);
-        }
-        self.next = self.search(record, self.home(record)).ok()? + 1;
-        self.records.get(self.next - 1)
+    /// The CRC of a symbol.
+    pub fn crc(&self, symbol: &Symbol) -> Option<u32> {
+        let version = self.version_in(self.slot(symbol))?;
+        Some(version.crc)
     }
 
-    /// The number of the record with this symbol, or else the free slot where it belongs. The
-    /// search begins at its home.
-    fn search(&self, record: &Record, mut slot: usize) -> Result<usize, usize> {
-        while let Some(index) = (self.slots[slot] as usize).checked_sub(1) {
-            if self.layout.same_symbol(&self.records[index], record) {
-                return Ok(index);
+    /// Whether no symbol has a CRC: those of a kernel without CONFIG_MODVERSIONS are all 0.
+    pub fn has_no_crc(&self) -> bool {
+        self.versions.iter().all(|version| version.crc == 0)
+    }
+
+    /// How many of these records, read in this layout, have a symbol of the model, and how many
+    /// have its CRC, too.
+    pub fn in_common(&self, layout: Layout, records: &[Record]) -> (usize, usize) {
+        let mut symbols = 0;
+        let mut crcs = 0;
+        for record in records {
+            let Some(version) = layout.version(record) else {
+                continue;
+            };
+            let Some(crc) = self.crc(&version.symbol) else {
+                continue;
+            };
+            symbols += 1;
+            if crc == version.crc {
+                crcs += 1;
             }
-            slot = (slot + 1) & (self.slots.len() - 1);
         }
-        Err(slot)
+        (symbols, crcs)
     }
 
-    /// The slot at which the search for a symbol begins, by a hash: a sum of products of two words
-    /// of 8 bytes, each with a secret added, so that nobody can choose symbols that collide (NH:
-    /// Black and others, UMAC: Fast and secure message authentication, 1999).
-    pub fn home(&self, record: &Record) -> usize {
-        let mut words = [0; RECORD_SIZE / 8];
-        LittleEndian::read_u64_into(record, &mut words);
-        // The CRC does not count.
-        words[0] = LittleEndian::read_u64(&record[self.layout.crc_size()..]);
-        let keyed = |word: usize| u128::from(words[word].wrapping_add(self.secrets[word]));
-        let products = (0..8).step_by(2).map(|word| keyed(word) * keyed(word + 1));
-        let sum = products.fold(0, u128::wrapping_add);
-        // The sums of like names are as evenly spaced as the names: mixed by 2^64 over the golden
-        // ratio, they do not cluster.
-        let mixed = ((sum >> 64) as u64 ^ sum as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 32) as usize & (self.slots.len() - 1)
+    /// The slot of this symbol, or the free one where it belongs.
+    fn slot(&self, symbol: &Symbol) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = self.hash(symbol) & mask;
+        while let Some(version) = self.version_in(slot) {
+            if version.symbol == *symbol {
+                break;
+            }
+            slot = (slot + 1) & mask;
+        }
+        slot
     }
+
+    /// The version in a slot, if it is used.
+    fn version_in(&self, slot: usize) -> Option<&Version> {
+        let index = self.slots[slot].checked_sub(1)?;
+        Some(&self.versions[index as usize])
+    }
+
+    /// A sum of products of two words of 8 bytes, each with a secret added (the function NH of
+    /// Black and others, UMAC: Fast and secure message authentication, 1999). It is as fast as a
+    /// whole kernel's symbols need, and nobody can choose symbols that collide.
+    fn hash(&self, symbol: &Symbol) -> usize {
+        let mut words = [0; 8];
+        LittleEndian::read_u64_into(&symbol[..56], &mut words[..7]);
+        words[7] = LittleEndian::read_u32(&symbol[56..]).into();
+        let mut sum = 0_u128;
+        for pair in 0..4 {
+            let first = words[2 * pair].wrapping_add(self.secrets[2 * pair]);
+            let second = words[2 * pair + 1].wrapping_add(self.secrets[2 * pair + 1]);
+            sum = sum.wrapping_add(u128::from(first) * u128::from(second));
+        }
+        // Similar names have evenly spaced sums, which would cluster. A multiplication by 2^64
+        // divided by the golden ratio scatters them.
+        let folded = (sum >> 64) as u64 ^ sum as u64;
+        let scattered = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (scattered >> 32) as usize
+    }
+}
+
+/// Reads the records of a table. Returns what they say in this layout, and the number of the first
+/// one that has another layout.
+fn read_versions(
+    table: &mut TableReader<impl Read>,
+    layout: Layout,
+) -> io::Result<(Vec<Version>, Option<usize>)> {
+    let mut versions = Vec::new();
+    let mut count = 0;
+    let mut misfit = None;
+    loop {
+        let records = table.next_records()?;
+        if records.is_empty() {
+            return Ok((versions, misfit));
+        }
+        versions.try_reserve(records.len())?;
+        for record in records {
+            count += 1;
+            match layout.version(record) {
+                Some(version) => versions.push(version),
+                None => misfit = misfit.or(Some(count)),
+            }
+        }
+    }
+}
+
+/// Numbers that nobody knows beforehand: they depend on when, as which process, and where in memory
+/// the program runs. The system's random numbers would need a descriptor, or a recent kernel.
+fn secrets() -> [u64; 8] {
+    let time = std::time::SystemTime::now();
+    let seed = (time, std::ptr::from_ref(&time).addr(), std::process::id());
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    std::array::from_fn(|index| hasher.hash_one((&seed, index)))
 }

@@ -1,106 +1,152 @@
-//! A record: the kernel's `struct modversion_info` (include/linux/module.h), a CRC as an
-//! `unsigned long`, then the symbol's name, filled up with NULs to 64 bytes.
+//! Records of a `__versions` table: the kernel's `struct modversion_info`
+//! (include/linux/module.h), which is a CRC as an `unsigned long` and the name of a symbol.
+
+use std::slice::EscapeAscii;
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
-/// Bytes in a record, on every machine.
+/// Bytes in a record, on every architecture.
 pub const RECORD_SIZE: usize = 64;
 
-/// One record, as it is in the section.
+/// A record as it is stored in the section.
 pub type Record = [u8; RECORD_SIZE];
 
-/// How a machine lays out a record: the CRC in 4 or 8 bytes, the name in the others.
-#[derive(Clone, Copy, Default, PartialEq)]
+/// The name of a symbol, padded with NULs to the longest name field. Every byte counts: bytes after
+/// the first NUL distinguish symbols, too.
+pub type Symbol = [u8; RECORD_SIZE - 4];
+
+/// What a record says, in any layout.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Version {
+    pub crc: u32,
+    pub symbol: Symbol,
+}
+
+/// How an architecture lays out a record.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layout {
-    /// 4 + 60 bytes, little-endian. What the script takes every table for.
-    #[default]
+    /// Bytes 0 to 3 are the CRC, little-endian; bytes 4 to 63 are the name. This is the only layout
+    /// that the script knows. It serves [`Self::Elf64Little`], too: the upper half of the CRC is 0,
+    /// and passes as a part of the name.
     Elf32Little,
-    /// 4 + 60 bytes, big-endian.
+    /// Bytes 0 to 3 are the CRC, big-endian; bytes 4 to 63 are the name.
     Elf32Big,
-    /// 8 + 56 bytes, little-endian.
+    /// Bytes 0 to 7 are the CRC, little-endian; bytes 8 to 63 are the name.
     Elf64Little,
-    /// 8 + 56 bytes, big-endian.
+    /// Bytes 0 to 7 are the CRC, big-endian; bytes 8 to 63 are the name.
     Elf64Big,
 }
 
 use Layout::{Elf32Big, Elf32Little, Elf64Big, Elf64Little};
 
 impl Layout {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Elf32Little, Elf32Big, Elf64Little, Elf64Big];
+    /// All layouts, the most common one first.
+    pub const ALL: [Self; 4] = [Elf64Little, Elf32Little, Elf64Big, Elf32Big];
 
-    /// objcopy's generic name for it (`objcopy --info`).
+    /// What `objcopy --info` calls it.
     pub fn name(self) -> &'static str {
-        ["elf32-little", "elf32-big", "elf64-little", "elf64-big"][self as usize]
+        match self {
+            Elf32Little => "elf32-little",
+            Elf32Big => "elf32-big",
+            Elf64Little => "elf64-little",
+            Elf64Big => "elf64-big",
+        }
+    }
+
+    /// The layout with the same field sizes and the other byte order.
+    pub fn reversed(self) -> Self {
+        match self {
+            Elf32Little => Elf32Big,
+            Elf32Big => Elf32Little,
+            Elf64Little => Elf64Big,
+            Elf64Big => Elf64Little,
+        }
     }
 
     /// Bytes in the CRC field.
-    pub fn crc_size(self) -> usize {
-        [4, 4, 8, 8][self as usize]
+    fn crc_size(self) -> usize {
+        match self {
+            Elf32Little | Elf32Big => 4,
+            Elf64Little | Elf64Big => 8,
+        }
     }
 
-    /// The value of a record's CRC field.
-    pub fn crc(self, record: &Record) -> u64 {
-        match self {
+    /// The CRC of a record, or `None` if its field holds more than 32 bits. No CRC does, so such a
+    /// record has another layout.
+    pub fn crc(self, record: &Record) -> Option<u32> {
+        let field = match self {
             Elf32Little | Elf64Little => LittleEndian::read_uint(record, self.crc_size()),
             Elf32Big | Elf64Big => BigEndian::read_uint(record, self.crc_size()),
-        }
+        };
+        u32::try_from(field).ok()
     }
 
-    /// The record of a symbol; none if the name does not fit with a NUL after it: modpost leaves
-    /// such a symbol out of the table (scripts/mod/modpost.c, `add_versions`).
-    pub fn record(self, crc: u32, symbol: &[u8]) -> Option<Record> {
-        let mut record = [0; RECORD_SIZE];
-        let size = self.crc_size();
+    /// Replaces the CRC of a record.
+    pub fn set_crc(self, record: &mut Record, crc: u32) {
+        let (crc, size) = (crc.into(), self.crc_size());
         match self {
-            Elf32Little | Elf64Little => LittleEndian::write_uint(&mut record, crc.into(), size),
-            Elf32Big | Elf64Big => BigEndian::write_uint(&mut record, crc.into(), size),
+            Elf32Little | Elf64Little => LittleEndian::write_uint(record, crc, size),
+            Elf32Big | Elf64Big => BigEndian::write_uint(record, crc, size),
         }
-        let name = &mut record[size..RECORD_SIZE - 1];
-        name.get_mut(..symbol.len())?.copy_from_slice(symbol);
-        Some(record)
     }
 
-    /// Turns a record of elf32-little, whose names can be the longest, into one of this layout. Not
-    /// if the name is too long: see [`Self::record`].
-    pub fn adopt(self, record: &mut Record) -> bool {
-        let name = record[4..].split(|&byte| byte == 0).next();
-        let adopted = self.record(LittleEndian::read_u32(record), name.unwrap_or_default());
-        adopted.map(|adopted| *record = adopted).is_some()
-    }
-
-    /// A record's symbol, for people: without the NULs before it (the upper half of a 64-bit
-    /// CRC, read as 32-bit) and after it; what is not printable is escaped.
-    pub fn symbol(self, record: &Record) -> std::slice::EscapeAscii<'_> {
+    /// The symbol of a record.
+    pub fn symbol(self, record: &Record) -> Symbol {
         let name = &record[self.crc_size()..];
-        let start = name.iter().position(|&byte| byte != 0).unwrap_or(0);
-        // The long way back to the last byte goes in larger steps, which a long list of -v feels.
-        let blank = name.rchunks(8).take_while(|bytes| *bytes == [0; 8]).count() * 8;
-        let name = &name[..name.len() - blank];
-        let last = name.iter().rposition(|&byte| byte != 0);
-        name[start..last.map_or(0, |last| last + 1)].escape_ascii()
+        let mut symbol = [0; size_of::<Symbol>()];
+        symbol[..name.len()].copy_from_slice(name);
+        symbol
     }
 
-    /// Whether modpost could have written this record: a CRC of 32 bits, a name without blanks,
-    /// and after it nothing but NULs, at least one.
+    /// What a record says, or `None` if its CRC field holds more than 32 bits.
+    pub fn version(self, record: &Record) -> Option<Version> {
+        let crc = self.crc(record)?;
+        let symbol = self.symbol(record);
+        Some(Version { crc, symbol })
+    }
+
+    /// Whether the kernel's modpost could have written this record: a CRC of 32 bits, then a name
+    /// of printable characters, then NULs up to the end, at least one.
     pub fn fits(self, record: &Record) -> bool {
         let name = &record[self.crc_size()..];
-        let end = name.iter().take_while(|b| b.is_ascii_graphic()).count();
-        let rest_is_nul = end < name.len() && name[end..].iter().all(|&byte| byte == 0);
-        end > 0 && rest_is_nul && self.crc(record) <= u32::MAX.into()
+        let length = name
+            .iter()
+            .take_while(|byte| byte.is_ascii_graphic())
+            .count();
+        let padding = &name[length..];
+        self.crc(record).is_some()
+            && length > 0
+            && !padding.is_empty()
+            && padding.iter().all(|&byte| byte == 0)
     }
 
-    /// Whether tables of another layout come out right in this one. Little-endian 64-bit ones do in
-    /// the 32-bit layouts: the upper half of the CRC is 0 and rides in the name.
-    pub fn can_read(self, other: Self) -> bool {
-        self == other || self.crc_size() == 4 && other == Elf64Little
+    /// The layout that more than half of these records fit. If two layouts do, it is the one that
+    /// more of them fit, and then the more common one. A 32-bit table is taken for little-endian,
+    /// since a record does not show the byte order of a 4-byte CRC.
+    ///
+    /// A record can fit two layouts: both 64-bit ones if its CRC is 0, and elf32-little and
+    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable.
+    pub fn of(records: &[Record]) -> Option<Self> {
+        let mut best = None;
+        let mut most = records.len() / 2;
+        for layout in [Elf64Little, Elf32Little, Elf64Big] {
+            let fitting = records.iter().filter(|record| layout.fits(record)).count();
+            if fitting > most {
+                best = Some(layout);
+                most = fitting;
+            }
+        }
+        best
     }
+}
 
-    /// Whether two records are of one symbol: each byte of the name field counts.
-    pub fn same_symbol(self, a: &Record, b: &Record) -> bool {
-        // In pieces of at most 32 bytes, which are compared without a call.
-        (matches!(self, Elf64Little | Elf64Big) || a[4..8] == b[4..8])
-            && a[8..32] == b[8..32]
-            && a[32..] == b[32..]
+/// A symbol as people should see it, without the NULs around it, and with every other byte escaped
+/// that is not printable. NULs come first if a 64-bit record is read as a 32-bit one: they are the
+/// upper half of its CRC.
+pub fn printable_symbol(symbol: &Symbol) -> EscapeAscii<'_> {
+    let mut name = &symbol[..];
+    while let [0, rest @ ..] | [rest @ .., 0] = name {
+        name = rest;
     }
+    name.escape_ascii()
 }

@@ -1,95 +1,151 @@
-//! Text as a source of records: `Module.symvers` (the kernel's Documentation/kbuild/modules.rst),
-//! or what `modprobe --show-modversions` prints. A line is a CRC in hex, a symbol, and what may
-//! follow.
+//! Models that are text: the kernel's `Module.symvers` (Documentation/kbuild/modules.rst), what
+//! `modprobe --show-modversions` prints, and lists of symbols whose addresses are CRCs (nm(1),
+//! `/proc/kallsyms`).
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::memchr2;
 
-use crate::record::{Layout, Record};
-use crate::table::{Kind, NEITHER, kind_of};
+use crate::kind::Kind;
+use crate::record::{Symbol, Version};
 
-/// Bytes in one read.
-const BLOCK: usize = 1 << 16;
+/// Lines have to be shorter than this, in bytes. Real ones are much shorter, but a file that is no
+/// text may go on without a newline.
+const LINE_SIZE: usize = 1 << 16;
 
-const NO_CRC: &str = "no symbol with a CRC; does its kernel have CONFIG_MODVERSIONS?";
+/// What a line has.
+#[derive(Debug, PartialEq)]
+pub enum Line {
+    /// A CRC and a symbol.
+    Version(Version),
+    /// A symbol as nm and kallsyms list it. It may be a CRC: that of X is the address of `__crc_X`.
+    Address(Option<Version>),
+    /// Neither: the line is empty or a comment, or its symbol is too long for a table.
+    Nothing,
+}
 
-/// The symbols of a text with their CRCs, in elf32-little, and what the text is. Those that have
-/// none come with that.
+/// Reads a text to its end. Its kind is [`Kind::Addresses`] if any line has one, and else
+/// [`Kind::Text`].
 ///
 /// # Errors
-/// A failed read, a line that is wrong, memory that ran out.
-pub fn read(file: std::fs::File, target: Option<Layout>) -> io::Result<(Vec<Record>, Kind)> {
-    // The bare ones have no CRC.
-    let (mut text, mut records, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut number, mut is_text, mut at_end) = (0_u64, true, false);
-    while is_text && !at_end {
-        // The line that has not ended is left from the block before.
-        let (rest, mut start) = (text.len(), 0);
-        text.try_reserve(BLOCK + 1)?;
-        at_end = (&file).take(BLOCK as u64).read_to_end(&mut text)? < BLOCK;
-        let kind = kind_of(&text, target);
-        if number == 0 && !text.is_empty() && !matches!(kind, Kind::Text(_) | Kind::Unknown) {
-            return Ok((records, kind));
+/// If a read fails, a line is wrong, or memory runs out.
+pub fn read(mut text: impl BufRead) -> io::Result<(Kind, Vec<Version>)> {
+    let mut kind = Kind::Text;
+    let mut versions = Vec::new();
+    let mut line = Vec::new();
+    line.try_reserve_exact(LINE_SIZE)?;
+    for number in 1_u64.. {
+        line.clear();
+        let mut limited = text.by_ref().take(LINE_SIZE as u64);
+        let size = limited.read_until(b'\n', &mut line)?;
+        if size == 0 {
+            break;
         }
-        // What has a NUL is no text, and may have no end.
-        is_text = number > 0 || memchr(0, &text[rest..]).is_none();
-        text.extend((at_end || !is_text).then_some(b'\n'));
-        for end in memchr_iter(b'\n', &text[rest..]) {
-            let line = text[start..rest + end].trim_ascii();
-            (start, number) = (rest + end + 1, number + 1);
-            let shown = line[..line.len().min(40)].escape_ascii();
-            let wrong = |why| io::Error::other(format!("line {number}: {why}: {shown}"));
-            if let Some(record) = parse(line).map_err(wrong)? {
-                let has_crc = record[..4] != [0; 4];
-                let list = if has_crc { &mut records } else { &mut bare };
-                list.try_reserve(1)?;
-                list.push(record);
+        if size == LINE_SIZE {
+            return Err(io::Error::other(format!("line {number}: is too long")));
+        }
+        let version = match parse(&line) {
+            Ok(Line::Version(version)) => Some(version),
+            Ok(Line::Address(version)) => {
+                kind = Kind::Addresses;
+                version
             }
+            Ok(Line::Nothing) => None,
+            Err(reason) => {
+                let line = line.trim_ascii();
+                let shown = line[..line.len().min(40)].escape_ascii();
+                let reason = format!("line {number}: {reason}: {shown}");
+                return Err(io::Error::other(reason));
+            }
+        };
+        if let Some(version) = version {
+            versions.try_reserve(1)?;
+            versions.push(version);
         }
-        text.drain(..start);
     }
-    let kind = match (&records[..], &bare[..]) {
-        _ if !is_text => Kind::Wrong(NEITHER.into()),
-        ([], []) => Kind::Wrong("empty".into()),
-        ([], _) => Kind::Wrong(NO_CRC.into()),
-        _ => Kind::Text(bare),
-    };
-    Ok((records, kind))
+    Ok((kind, versions))
 }
 
-/// The record of the symbol in this line, if it has one.
-fn parse(line: &[u8]) -> Result<Option<Record>, &'static str> {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line); // a byte order mark
-    if line.is_empty() || line[0] == b'#' {
+/// Reads a line.
+///
+/// # Errors
+/// What is wrong with the line.
+pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
+    // The byte order mark of UTF-8 can begin any line, since texts are joined.
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let line = line.trim_ascii();
+    if line.is_empty() || line.starts_with(b"#") {
+        return Ok(Line::Nothing);
+    }
+    let (first, rest) = split_column(line);
+    let (second, rest) = split_column(rest);
+    // nm prints no address of an undefined symbol.
+    if matches!(first, b"U" | b"v" | b"w") {
+        return Ok(Line::Address(None));
+    }
+    if !has_prefix(first) && is_letter(second) {
+        let (third, _) = split_column(rest);
+        if !third.is_empty() {
+            return parse_address(first, second, third);
+        }
+    }
+    match parse_version(first, second)? {
+        Some(version) => Ok(Line::Version(version)),
+        None => Ok(Line::Nothing),
+    }
+}
+
+/// Reads an address, a letter for the type of the symbol, and its name. A CRC is an absolute symbol
+/// (A, or a if it is local). With another type, the address is only where the CRC is stored.
+fn parse_address(address: &[u8], letter: &[u8], name: &[u8]) -> Result<Line, &'static str> {
+    match (letter, name.strip_prefix(b"__crc_")) {
+        (b"A" | b"a", Some(name)) => Ok(Line::Address(parse_version(address, name)?)),
+        _ => Ok(Line::Address(None)),
+    }
+}
+
+/// Reads a CRC and a name. Returns `None` if no record has room for the name and a NUL after it:
+/// modpost leaves such a symbol out of the table (scripts/mod/modpost.c, `add_versions`).
+fn parse_version(crc: &[u8], name: &[u8]) -> Result<Option<Version>, &'static str> {
+    let crc = parse_hex(crc).ok_or("does not begin with a CRC of 32 bits in hex")?;
+    if name.is_empty() {
+        return Err("has no symbol after the CRC");
+    }
+    let mut symbol = [0; size_of::<Symbol>()];
+    if name.len() >= symbol.len() {
         return Ok(None);
     }
-    let (digits, rest) = column(line);
-    let (symbol, rest) = column(rest);
-    let crc = hex(digits);
-    // They print an address, a letter for the type, and the name; no address of what is undefined.
-    // objdump begins with the format of the file.
-    let letter = |column: &[u8]| matches!(column, [b'A'..=b'Z' | b'a'..=b'z']);
-    if letter(symbol) || crc.is_none() && (letter(digits) || symbol == b"file") {
-        return Err("is of nm or kallsyms; see MODELS in update_versions(1)");
-    }
-    let crc = crc.ok_or("does not begin with a CRC of 32 bits in hex")?;
-    if symbol.is_empty() || rest.starts_with(b"\0") {
-        return Err("no symbol after the CRC");
-    }
-    Ok(Layout::default().record(crc, symbol))
+    symbol[..name.len()].copy_from_slice(name);
+    Ok(Some(Version { crc, symbol }))
 }
 
-/// The first column of a text, up to a blank or a NUL, and what follows.
-fn column(text: &[u8]) -> (&[u8], &[u8]) {
+/// Splits text after its first column, which ends at a blank or a tab.
+fn split_column(text: &[u8]) -> (&[u8], &[u8]) {
     let text = text.trim_ascii_start();
-    text.split_at(memchr3(b'\t', b' ', 0, text).unwrap_or(text.len()))
+    let end = memchr2(b' ', b'\t', text).unwrap_or(text.len());
+    text.split_at(end)
 }
 
-/// The value of hex digits, with `0x` before them or not.
-fn hex(digits: &[u8]) -> Option<u32> {
-    let prefix = digits.starts_with(b"0x") || digits.starts_with(b"0X");
-    let rest = if prefix { &digits[2..] } else { digits };
-    let add = |sum: u32, digit: &u8| Some(sum.checked_mul(16)? | char::from(*digit).to_digit(16)?);
-    rest.iter().try_fold(0, add).filter(|_| !rest.is_empty())
+fn is_letter(column: &[u8]) -> bool {
+    matches!(column, [letter] if letter.is_ascii_alphabetic())
+}
+
+fn has_prefix(digits: &[u8]) -> bool {
+    digits.starts_with(b"0x") || digits.starts_with(b"0X")
+}
+
+/// The value of hex digits, with or without `0x`, if it fits 32 bits.
+fn parse_hex(digits: &[u8]) -> Option<u32> {
+    let digits = match has_prefix(digits) {
+        true => &digits[2..],
+        false => digits,
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value = 0_u32;
+    for &digit in digits {
+        value = value.checked_mul(16)? + char::from(digit).to_digit(16)?;
+    }
+    Some(value)
 }

@@ -3,6 +3,7 @@
 set -eu
 PATH=$PWD/target:$PATH
 data=$PWD/testdata
+fix=$(sed -n '/^objcopy=/,/^)/p' README.md)
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
 cd "$scratch"
@@ -12,30 +13,30 @@ run() {
 	printf '$ %s\n' "$1"
 	eval "$1"
 }
-report() {
-	arm-linux-gnueabi-objcopy "$1" /dev/null --dump-section __versions=/dev/stdout |
-		update_versions --strict -v model.versions 2>report >/dev/null
-	cat report
+# -v writes to standard error, as do failures.
+list="\$objcopy %s /dev/null --dump-section __versions=/dev/stdout |
+    update_versions --strict -v Module.symvers 2>&1 >/dev/null"
+list() {
+	# shellcheck disable=SC2059 # the name of a module goes into it
+	run "$(printf "$list" "$1")"
 }
 
-# mine.ko is of an older kernel than vendor.ko: the tables are those of Debian's dm9000.ko.
+say 'mine.ko is a stub with the symbol table of the dm9000 driver of Debian 6.1.0-47, for ARM.'
 arm-linux-gnueabi-as -I "$data/6.1.0-47-armmp" "$data/module.S" -o mine.ko
-arm-linux-gnueabi-as -I "$data/6.1.0-50-armmp" "$data/module.S" -o vendor.ko
+say 'Module.symvers is from another kernel, Debian 6.1.0-50.'
+cp "$data/6.1.0-50-armmp/Module.symvers" .
 
-say 'The model: the table of vendor.ko, a module that the kernel loads.'
-run 'arm-linux-gnueabi-objcopy vendor.ko /dev/null --dump-section __versions=model.versions'
+say 'This is from README.md:'
+run "$fix"
 
-say 'What it would refuse in mine.ko: the old CRC of a symbol -> the one of the model.'
-report mine.ko
+say 'What that kernel would reject in mine.ko: the old CRC of a symbol, and the right one.'
+list mine.ko
 
-say 'Fix it: write a new module, fixed.ko.'
-run 'arm-linux-gnueabi-objcopy mine.ko /dev/null --dump-section __versions=/dev/stdout |
-    update_versions --strict model.versions >new.versions &&
-arm-linux-gnueabi-objcopy mine.ko fixed.ko -R '\''__version_ext*'\'' \
-    --update-section __versions=new.versions'
+say 'Fix it:'
+run 'fix Module.symvers mine.ko fixed.ko'
 
-say 'The same list for fixed.ko: no CRC is left to change.'
-report fixed.ko
+say 'The same list for fixed.ko. The kernel would accept it: no CRC has to change.'
+list fixed.ko
 
 say 'How many bytes of the file changed: at most 4 for each CRC in the first list.'
 run 'cmp -l mine.ko fixed.ko | wc -l'

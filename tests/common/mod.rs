@@ -3,6 +3,7 @@
 #![allow(dead_code)] // no test file needs all of it
 
 pub mod modules;
+pub mod page;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -128,8 +129,9 @@ fn contents(file: &mut File) -> Vec<u8> {
     bytes
 }
 
-/// Runs a line in which `@` stands for the program; returns status and both outputs.
-fn put(program: &[String], line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
+/// Runs a line of bash in which `@` stands for a program. Returns its status, its output, and what
+/// it says.
+pub fn run_as(program: &[String], line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
     let output = bash(&line.replace('@', r#""$@""#), folder, program);
     let stderr = String::from_utf8(output.stderr).expect("messages are UTF-8");
     let status = output.status.code().expect("no signal");
@@ -138,7 +140,7 @@ fn put(program: &[String], line: &str, folder: &Path) -> (i32, Vec<u8>, String) 
 
 /// The same with our program.
 pub fn run(line: &str, folder: &Path) -> (i32, Vec<u8>, String) {
-    put(&program(), line, folder)
+    run_as(&program(), line, folder)
 }
 
 /// Whether a command of this name is there.
@@ -162,7 +164,7 @@ pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The same of a text.
+/// A file that is text.
 pub fn text(path: impl AsRef<Path>) -> String {
     String::from_utf8(read(path)).unwrap()
 }
@@ -171,50 +173,102 @@ pub fn write(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// A record, its CRC in these bytes: 4 in a 32-bit table, 8 in a 64-bit one.
-pub fn wide(crc: &[u8], symbol: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut record = [crc, symbol.as_ref()].concat();
-    record.resize(64, 0);
-    record
+/// How an architecture lays out a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub crc_size: usize,
+    pub big_endian: bool,
 }
 
-/// A record of 4 + 60 bytes, its CRC little-endian.
-pub fn record(crc: u32, symbol: impl AsRef<[u8]>) -> Vec<u8> {
-    wide(&crc.to_le_bytes(), symbol)
-}
+pub const LITTLE32: Layout = Layout {
+    crc_size: 4,
+    big_endian: false,
+};
+pub const BIG32: Layout = Layout {
+    crc_size: 4,
+    big_endian: true,
+};
+pub const LITTLE64: Layout = Layout {
+    crc_size: 8,
+    big_endian: false,
+};
+pub const BIG64: Layout = Layout {
+    crc_size: 8,
+    big_endian: true,
+};
+pub const LAYOUTS: [Layout; 4] = [LITTLE32, BIG32, LITTLE64, BIG64];
 
-/// A table of such records.
-pub fn table(records: &[(u32, &str)]) -> Vec<u8> {
-    let records = records.iter().map(|(crc, symbol)| record(*crc, symbol));
-    records.collect::<Vec<_>>().concat()
-}
+impl Layout {
+    pub fn record(self, crc: u32, symbol: impl AsRef<[u8]>) -> Vec<u8> {
+        let mut field = crc.to_le_bytes().to_vec();
+        field.resize(self.crc_size, 0);
+        if self.big_endian {
+            field.reverse();
+        }
+        let mut record = [&field, symbol.as_ref()].concat();
+        record.resize(64, 0);
+        record
+    }
 
-/// A table as modprobe prints it. Its CRCs have so many bytes.
-pub fn symvers(table: &[u8], crc_size: usize, big_endian: bool) -> String {
-    let line = |record: &[u8]| {
-        let (crc, name) = record.split_at(crc_size);
-        let crc = match big_endian {
-            true => u32::from_be_bytes(crc[crc_size - 4..].try_into().unwrap()),
-            false => u32::from_le_bytes(crc[..4].try_into().unwrap()),
+    pub fn table(self, versions: &[(u32, &str)]) -> Vec<u8> {
+        let mut table = Vec::new();
+        for (crc, symbol) in versions {
+            table.extend(self.record(*crc, symbol));
+        }
+        table
+    }
+
+    /// The CRC and the symbol of each record.
+    pub fn versions(self, table: &[u8]) -> Vec<(u32, &str)> {
+        let version = |record: &'_ [u8]| {
+            let crc = match self.big_endian {
+                true => &record[self.crc_size - 4..],
+                false => record,
+            };
+            let crc = crc[..4].try_into().unwrap();
+            match self.big_endian {
+                true => u32::from_be_bytes(crc),
+                false => u32::from_le_bytes(crc),
+            }
         };
-        let name = std::str::from_utf8(name).unwrap();
-        format!("0x{crc:08x}\t{}\n", name.trim_end_matches('\0'))
-    };
-    table.chunks(64).map(line).collect()
+        table
+            .chunks(64)
+            .map(|record| (version(record), name(&record[self.crc_size..])))
+            .collect()
+    }
+
+    /// A table as modprobe prints it.
+    pub fn text(self, table: &[u8]) -> String {
+        text_of(&self.versions(table))
+    }
 }
 
-/// A scratch folder with a model of `printk` and `kfree`, an input of both, one with `panic`,
-/// a long one, and an empty one.
+fn name(field: &[u8]) -> &str {
+    std::str::from_utf8(field).unwrap().trim_end_matches('\0')
+}
+
+pub fn text_of(versions: &[(u32, &str)]) -> String {
+    let mut text = String::new();
+    for (crc, symbol) in versions {
+        text += &format!("0x{crc:08x}\t{symbol}\n");
+    }
+    text
+}
+
+/// A folder with a model of `printk` and `kfree` (also as `text`), an input of both, one with
+/// `panic`, a long one, and an empty one; all 32-bit little-endian.
 pub fn scratch() -> tempfile::TempDir {
     let scratch = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| write(scratch.path().join(name), bytes);
-    let input = table(&[(1, "kfree"), (0x11, "printk")]);
-    file("model", &table(&[(0x11, "printk"), (0x22, "kfree")]));
-    file("input", &input);
+    let input = LITTLE32.table(&[(1, "kfree"), (0x11, "printk")]);
+    let missing = LITTLE32.table(&[(1, "kfree"), (3, "panic"), (2, "printk")]);
     file(
-        "missing",
-        &table(&[(1, "kfree"), (3, "panic"), (2, "printk")]),
+        "model",
+        &LITTLE32.table(&[(0x11, "printk"), (0x22, "kfree")]),
     );
+    file("text", b"0x00000011\tprintk\n0x00000022\tkfree\n");
+    file("input", &input);
+    file("missing", &missing);
     file("long", &input.repeat(4096));
     file("empty", b"");
     scratch
@@ -222,31 +276,19 @@ pub fn scratch() -> tempfile::TempDir {
 
 /// What becomes of that input.
 pub fn mended() -> Vec<u8> {
-    table(&[(0x22, "kfree"), (0x11, "printk")])
+    LITTLE32.table(&[(0x22, "kfree"), (0x11, "printk")])
 }
 
-/// Runs a line in a scratch folder, and checks all that comes out of it.
+/// Runs a line with our program in a new scratch folder, and checks its status, its output and
+/// what it says.
 pub fn check(line: &str, status: i32, stdout: &[u8], stderr: &str) {
     check_in(scratch().path(), line, status, stdout, stderr);
 }
 
 /// The same in another folder.
 pub fn check_in(folder: &Path, line: &str, status: i32, stdout: &[u8], stderr: &str) {
-    let said = expect(&program(), folder, line, status, stdout);
-    assert_eq!(said, stderr, "{line}");
-}
-
-/// The same with the program and, if it is at hand, the script. Returns what ours says.
-pub fn agree(line: &str, status: i32, stdout: &[u8]) -> String {
-    let programs = programs().into_iter();
-    let said = programs.map(|program| expect(&program, scratch().path(), line, status, stdout));
-    said.collect::<Vec<_>>().swap_remove(0)
-}
-
-fn expect(program: &[String], folder: &Path, line: &str, status: i32, stdout: &[u8]) -> String {
-    let output = put(program, line, folder);
-    let what = format!("{program:?}: {line}\n{}", output.2);
-    assert_eq!(output.0, status, "{what}");
-    assert!(output.1 == stdout, "{what}\n{:?}", output.1);
-    output.2
+    let output = run(line, folder);
+    assert_eq!(output.2, stderr, "{line}");
+    assert_eq!(output.0, status, "{line}");
+    assert!(output.1 == stdout, "{line}\n{:?}", output.1);
 }

@@ -1,0 +1,112 @@
+//! Standard error: messages, `update_versions: what: name: reason`, and the lists of `-v`.
+
+use std::ffi::OsStr;
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+
+pub const STDIN: &str = "<stdin>";
+pub const STDOUT: &str = "<stdout>";
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a run fails. If the run can go on, the same is a warning.
+pub struct Error {
+    /// What is at fault: the arguments, the model, the input or the output.
+    subject: &'static str,
+    /// Its name, such as a path, with everything escaped that is not printable.
+    name: String,
+    /// What is wrong with it, and what to do. After the name it reads as a sentence.
+    reason: String,
+}
+
+impl Error {
+    pub fn arguments(argument: impl AsRef<OsStr>, reason: impl ToString) -> Self {
+        Self::new("arguments", printable(argument.as_ref()), reason)
+    }
+
+    pub fn no_model() -> Self {
+        Self::arguments("<model>", "is missing; see update_versions --help")
+    }
+
+    pub fn model(path: &OsStr, reason: impl ToString) -> Self {
+        Self::new("model", printable(path), reason)
+    }
+
+    pub fn input(reason: impl ToString) -> Self {
+        Self::new("input", STDIN.to_owned(), reason)
+    }
+
+    pub fn output(reason: impl ToString) -> Self {
+        Self::new("output", STDOUT.to_owned(), reason)
+    }
+
+    fn new(subject: &'static str, name: String, reason: impl ToString) -> Self {
+        Self {
+            subject,
+            name,
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// The system's reason for a failure, without the number that Rust adds.
+pub fn system_reason(error: &io::Error) -> String {
+    let reason = error.to_string();
+    match reason.split_once(" (os error ") {
+        Some((words, _)) if error.raw_os_error().is_some() => words.to_owned(),
+        _ => reason,
+    }
+}
+
+/// A path or an argument, with everything escaped that is not printable.
+fn printable(name: &OsStr) -> String {
+    let escaped = name.to_string_lossy().escape_debug().to_string();
+    // Quotes are printable, but are escaped as well.
+    escaped.replace("\\'", "'").replace("\\\"", "\"")
+}
+
+/// Standard error. It may be closed or full; that must not change the status, and is ignored.
+pub struct Log<'a> {
+    stderr: &'a mut dyn Write,
+    /// The line that is written next. It has room for any line of `-v`, so that a list of them
+    /// needs no memory when there may be none left.
+    line: Vec<u8>,
+}
+
+impl<'a> Log<'a> {
+    pub fn new(stderr: &'a mut dyn Write) -> Self {
+        let line = Vec::with_capacity(1024);
+        Self { stderr, line }
+    }
+
+    /// Writes a line, in one piece.
+    pub fn line(&mut self, line: fmt::Arguments) {
+        self.line.clear();
+        let _ = writeln!(self.line, "{line}");
+        let _ = self.stderr.write_all(&self.line);
+    }
+
+    pub fn error(&mut self, error: &Error) {
+        self.message(error.subject, &error.name, &error.reason);
+    }
+
+    /// Writes an error, if there is one, as a warning: the run goes on.
+    pub fn warn(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.message("warning", &error.name, &error.reason);
+        }
+    }
+
+    /// Says something about standard input that may help.
+    pub fn hint(&mut self, reason: impl Display) {
+        self.message("hint", STDIN, reason);
+    }
+
+    pub fn missing_symbol(&mut self, symbol: impl Display) {
+        self.message("symbol", symbol, "is not in the model");
+    }
+
+    fn message(&mut self, what: &str, name: impl Display, reason: impl Display) {
+        self.line(format_args!("update_versions: {what}: {name}: {reason}"));
+    }
+}
