@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, Cursor, Read};
 
 use byteorder::{ByteOrder, LittleEndian};
 
@@ -58,7 +58,7 @@ impl Model {
         };
         let whole = Cursor::new(start).chain(file.take(rest));
         if kind == Kind::Text {
-            let (kind, versions) = symvers::read(BufReader::new(whole))?;
+            let (kind, versions) = symvers::read(whole)?;
             return Self::new(kind, versions, None);
         }
         let Some(layout) = kind.layout() else {

@@ -2,16 +2,16 @@
 //! `modprobe --show-modversions` prints, and lists of symbols whose addresses are CRCs (nm(1),
 //! `/proc/kallsyms`).
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2, memrchr};
 
 use crate::kind::Kind;
 use crate::record::{Symbol, Version};
 
-/// Lines have to be shorter than this, in bytes. Real ones are much shorter, but a file that is no
-/// text may go on without a newline.
-const LINE_SIZE: usize = 1 << 16;
+/// Bytes of a text that are read at once. A line has to fit: real ones do, but a file that is no text
+/// may go on without a newline.
+const BLOCK_SIZE: usize = 1 << 16;
 
 /// What a line has.
 #[derive(Debug, PartialEq)]
@@ -29,41 +29,75 @@ pub enum Line {
 ///
 /// # Errors
 /// If a read fails, a line is wrong, or memory runs out.
-pub fn read(mut text: impl BufRead) -> io::Result<(Kind, Vec<Version>)> {
-    let mut kind = Kind::Text;
-    let mut versions = Vec::new();
-    let mut line = Vec::new();
-    line.try_reserve_exact(LINE_SIZE)?;
-    for number in 1_u64.. {
-        line.clear();
-        let mut limited = text.by_ref().take(LINE_SIZE as u64);
-        let size = limited.read_until(b'\n', &mut line)?;
-        if size == 0 {
-            break;
+pub fn read(mut text: impl Read) -> io::Result<(Kind, Vec<Version>)> {
+    let mut contents = Contents {
+        kind: Kind::Text,
+        versions: Vec::new(),
+        lines: 0,
+    };
+    let mut block = Vec::new();
+    block.try_reserve_exact(BLOCK_SIZE)?;
+    loop {
+        let room = BLOCK_SIZE - block.len();
+        let size = text.by_ref().take(room as u64).read_to_end(&mut block)?;
+        if size < room {
+            // The text is at its end, and so is its last line.
+            contents.add_lines(&block)?;
+            return Ok((contents.kind, contents.versions));
         }
-        if size == LINE_SIZE {
+        let Some(newline) = memrchr(b'\n', &block) else {
+            let number = contents.lines + 1;
             return Err(io::Error::other(format!("line {number}: is too long")));
+        };
+        contents.add_lines(&block[..=newline])?;
+        block.drain(..=newline);
+    }
+}
+
+/// What a text has, as far as it has been read.
+struct Contents {
+    kind: Kind,
+    versions: Vec<Version>,
+    /// How many lines have been read.
+    lines: u64,
+}
+
+impl Contents {
+    fn add_lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let size = match memchr(b'\n', rest) {
+                Some(newline) => newline + 1,
+                None => rest.len(),
+            };
+            self.add_line(&rest[..size])?;
+            rest = &rest[size..];
         }
-        let version = match parse(&line) {
+        Ok(())
+    }
+
+    fn add_line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.lines += 1;
+        let version = match parse(line) {
             Ok(Line::Version(version)) => Some(version),
             Ok(Line::Address(version)) => {
-                kind = Kind::Addresses;
+                self.kind = Kind::Addresses;
                 version
             }
             Ok(Line::Nothing) => None,
             Err(reason) => {
                 let line = line.trim_ascii();
                 let shown = line[..line.len().min(40)].escape_ascii();
-                let reason = format!("line {number}: {reason}: {shown}");
+                let reason = format!("line {}: {reason}: {shown}", self.lines);
                 return Err(io::Error::other(reason));
             }
         };
         if let Some(version) = version {
-            versions.try_reserve(1)?;
-            versions.push(version);
+            self.versions.try_reserve(1)?;
+            self.versions.push(version);
         }
+        Ok(())
     }
-    Ok((kind, versions))
 }
 
 /// Reads a line.

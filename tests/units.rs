@@ -5,7 +5,7 @@ mod common;
 use common::{BIG32, BIG64, LITTLE32, LITTLE64};
 use update_versions::kind::Kind;
 use update_versions::record::{Layout, Version, printable_symbol};
-use update_versions::symvers::{Line, parse};
+use update_versions::symvers::{Line, parse, read};
 
 fn version(crc: u32, name: &str) -> Version {
     let mut symbol = [0; 60];
@@ -71,6 +71,47 @@ fn a_line_has_a_version_an_address_or_nothing() {
     }
     assert_eq!(parse(b"0x11"), Err("has no symbol after the CRC"));
     assert_eq!(parse(b"11 A __crc_"), Err("has no symbol after the CRC"));
+}
+
+/// Wherever a text is cut into blocks of 64 KiB, its lines are whole.
+#[test]
+fn a_text_is_the_sum_of_its_lines() {
+    let lines = "0x11 printk\n0x22 kfree\n0x33 module_layout";
+    for start in (1 << 16) - lines.len() - 2..(1 << 16) + 2 {
+        let comments = "#\n".repeat(start / 2) + &" ".repeat(start % 2);
+        for end in ["", "\n", "\nprintk"] {
+            let text = format!("{comments}{lines}{end}");
+            let (kind, versions) = match read(text.as_bytes()) {
+                Ok(contents) => contents,
+                Err(error) => {
+                    let line = start / 2 + 4;
+                    let reason =
+                        format!("line {line}: does not begin with a CRC of 32 bits in hex: printk");
+                    assert_eq!(error.to_string(), reason);
+                    continue;
+                }
+            };
+            assert_ne!(end, "\nprintk");
+            assert_eq!(kind, Kind::Text);
+            let known = [
+                version(0x11, "printk"),
+                version(0x22, "kfree"),
+                version(0x33, "module_layout"),
+            ];
+            assert_eq!(versions, known, "{start}");
+        }
+    }
+    // The longest line, and one that is too long.
+    for (size, is_read) in [(65_536, true), (65_537, false)] {
+        let text = format!("# one\n0x11 printk {}\n0x22 kfree\n", "x".repeat(size - 13));
+        match read(text.as_bytes()) {
+            Ok((_, versions)) => assert_eq!((versions.len(), is_read), (2, true)),
+            Err(error) => assert_eq!(
+                (error.to_string().as_str(), is_read),
+                ("line 2: is too long", false)
+            ),
+        }
+    }
 }
 
 #[test]
