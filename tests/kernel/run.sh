@@ -1,13 +1,13 @@
 #!/bin/sh
-# Boots a kernel under QEMU and shows that it loads what it refused once a recipe of README.md or of
-# the manual, run as it stands there, has fixed it. `make kernel-test` builds, then calls it.
+# Boots a kernel under QEMU and shows that it loads the modules it rejected, once the commands of
+# README.md and of the manual, run as they stand there, have fixed them. For `make kernel-test`.
 # Usage: run.sh armhf|arm64|s390x|amd64|mips|all
-# The kernels are Debian's packages, and `all` are these. No package is of mips, and none has
-# CONFIG_EXTENDED_MODVERSIONS: for mips, and for arm64 with KERNEL=source, Debian's source is built.
-# WHOLE=1 fixes every module of a packaged kernel, too, which takes some minutes.
-# MIRROR=URI has that source, in sid; else the host's own mirror.
-# KEEP=FOLDER keeps what is downloaded and built, for the next run. All else is in a scratch folder,
-# also the state of apt: the host's is not touched.
+# The kernels are Debian's packages; `all` means these. Debian has no package for mips, and none
+# with CONFIG_EXTENDED_MODVERSIONS, so mips, and arm64 with KERNEL=source, build Debian's source.
+# WHOLE=1 also fixes every module of a packaged kernel, which takes some minutes.
+# MIRROR=URI is a mirror with that source, in sid; the default is the host's own mirror.
+# KEEP=FOLDER keeps downloads and builds for the next run. Everything else is in a scratch folder,
+# even the state of apt: the host's is not touched.
 set -eu
 
 arch=$1
@@ -30,26 +30,27 @@ die() {
 	exit 1
 }
 
-# --- The machine ---
+# --- The architectures ---
 
 flavour=$arch
-spare=   # what the name of another build of the same kernel adds
-crc_at=0 # the place of the CRC's four bytes in a record
+spare=             # what the name of another build of the same kernel adds
+crc_at=0 name_at=8 # where the CRC's four bytes and the name are in a record
 cases=packaged
 case $arch${KERNEL:=} in
 armhf)
-	tools=arm-linux-gnueabi flavour=armmp spare=-lpae cases='packaged no_table'
+	tools=arm-linux-gnueabi flavour=armmp spare=-lpae name_at=4
 	emulator='qemu-system-arm -M virt -cpu cortex-a15' package=qemu-system-arm serial=ttyAMA0
 	;;
 arm64 | arm64source)
 	tools=aarch64-linux-gnu
 	emulator='qemu-system-aarch64 -M virt -cpu cortex-a57' package=qemu-system-arm serial=ttyAMA0
-	[ ! "$KERNEL" ] || cases=extended
+	[ ! "$KERNEL" ] || cases='zero extended'
 	image=arch/arm64/boot/Image
 	config='EXTENDED_MODVERSIONS SERIAL_AMBA_PL011 SERIAL_AMBA_PL011_CONSOLE'
+	no_prototype='SYM_FUNC_START(no_prototype); ret; SYM_FUNC_END(no_prototype)'
 	;;
 s390x)
-	tools=s390x-linux-gnu crc_at=4 cases='packaged no_option'
+	tools=s390x-linux-gnu crc_at=4
 	emulator=qemu-system-s390x package=qemu-system-s390x serial=ttysclp0
 	;;
 amd64)
@@ -57,21 +58,22 @@ amd64)
 	emulator=qemu-system-x86_64 package=qemu-system-x86 serial=ttyS0
 	;;
 mips | mipssource)
-	tools=mips-linux-gnu cases=byte_order KERNEL=source
+	tools=mips-linux-gnu name_at=4 cases='zero byte_order' KERNEL=source
 	emulator='qemu-system-mips -M malta' package=qemu-system-mips serial=ttyS0
 	image=vmlinux
 	config='MIPS_MALTA CPU_BIG_ENDIAN CPU_MIPS32_R2 32BIT PCI SERIAL_8250 SERIAL_8250_CONSOLE
 		POWER_RESET POWER_RESET_SYSCON'
+	no_prototype='LEAF(no_prototype); jr ra; nop; END(no_prototype)'
 	;;
 *) die "there is no ARCH=$arch with KERNEL='$KERNEL'; see tests/kernel/run.sh" ;;
 esac
-# A module that needs no hardware and little of the kernel's ABI, which a CRC cannot fix.
+# A module that needs no hardware, and little of the kernel's ABI, which no CRC can fix.
 sample=mii
 [ ! "$KERNEL" ] || sample=sample
 
 # --- Kernels and modules ---
 
-# One source of many may fail, so the status says little: what is missing is noticed later.
+# The status says little, since one of many sources may fail. A missing package is noticed later.
 update_index() {
 	mkdir -p apt/cache/archives/partial "$keep/lists/partial"
 	: >apt/status
@@ -95,8 +97,8 @@ update_index() {
 	apt-get -c apt/conf -qq update >apt/log 2>&1 || :
 }
 
-# Usage: fetch PACKAGE DIRECTORY: unpacks it there. What is in $keep apt does not load again; of
-# two versions there the newest counts.
+# Usage: fetch PACKAGE DIRECTORY: unpacks it there. apt does not download a file in $keep again; if
+# two versions are there, the newest counts.
 fetch() {
 	(cd "$keep" && apt-get -c "$scratch/apt/conf" -qq download "$1" >/dev/null) ||
 		{ cat "$scratch/apt/log" >&2 && die "cannot download '$1'"; }
@@ -104,21 +106,20 @@ fetch() {
 	dpkg-deb -x "$deb" "$2"
 }
 
-# Usage: kernels [SERIES]: those of the index, newest first; no -rt, no -cloud.
+# Usage: kernels [SERIES]: lists the kernels in the index, newest first, without -rt and -cloud.
 kernels() {
 	apt-cache -c apt/conf pkgnames "linux-headers-${1:-}" | sed -nE \
 		"s/^linux-headers-([0-9]+\.[0-9]+\.[0-9]+[^-]*(-[0-9][^-]*)?-$flavour)$/\1/p" | sort -rV
 }
 
-# Usage: crcs KERNEL FILE: the CRCs of two symbols that the sample needs. Without modversions
-# they are 0.
+# Usage: crcs KERNEL FILE: writes two CRCs that the sample needs. Without modversions they are 0.
 crcs() {
 	[ -d "headers/$1" ] || fetch "linux-headers-$1" "headers/$1"
 	grep -wE 'module_layout|netif_carrier_on' "headers/$1"/usr/src/*/Module.symvers >"$2"
 }
 
-# Fetches own, the newest kernel for which another build of its series has other CRCs, and other,
-# the newest such build. Neighbours are often built alike: they refuse none of each other's modules.
+# Fetches two kernels of one series: own is the newest that has a build with other CRCs, and other
+# is the newest such build. Neighbours often have the same CRCs and load each other's modules.
 fetch_kernels() {
 	for own in $(kernels); do
 		crcs "$own" own.crcs
@@ -136,8 +137,8 @@ fetch_kernels() {
 	die "apt knows no two $flavour kernels of a series with different CRCs"
 }
 
-# Builds the newest kernel of the source packages, and the sample for it and for another build, where
-# some of the CRCs differ, as they would.
+# Builds the newest kernel of the source packages, plus a function in assembly whose CRC is 0. Builds
+# the sample for it, and for another build in which some of the CRCs differ.
 build_kernel() {
 	fetch "$(apt-cache -c apt/conf pkgnames linux-source- | sort -V | tail -n 1)" source
 	linux=$keep/$(basename "$deb" _all.deb)-$arch
@@ -147,6 +148,9 @@ build_kernel() {
 		tar -xf source/usr/src/linux-source-*.tar.xz -C "$linux.part" --strip-components 1
 		mv "$linux.part" "$linux"
 	fi
+	assembly=$linux/arch/$arch/lib/memset.S
+	grep -q no_prototype "$assembly" ||
+		echo "$no_prototype; EXPORT_SYMBOL(no_prototype)" | sed 's/; /\n/g' >>"$assembly"
 	# shellcheck disable=SC2086 # one word an option
 	printf 'CONFIG_%s=y\n' MODULES MODULE_UNLOAD MODVERSIONS BASIC_MODVERSIONS PRINTK TTY \
 		BLK_DEV_INITRD RD_GZIP BINFMT_ELF $config >config
@@ -175,7 +179,7 @@ build() {
 		{ tail -n 30 build.log >&2 && die "cannot make $*"; }
 }
 
-# Usage: module own|other NAME FILE: copies that module of that kernel to FILE.
+# Usage: module own|other NAME FILE: copies that module of that kernel to FILE, and unpacks it.
 module() {
 	found=$(find "$scratch/$1" -name "$2.ko" -o -name "$2.ko.xz")
 	case $found in
@@ -185,10 +189,17 @@ module() {
 	esac
 }
 
+# Usage: pick own|other FOLDER NAME...: copies these modules into a new folder, packed if they are.
+pick() {
+	kernel=$1 folder=$2
+	shift 2
+	mkdir "$folder"
+	for name; do find "$scratch/$kernel" -name "$name.ko*" -exec cp {} "$folder" \;; done
+}
+
 # --- Tools of the cases ---
 
-# Usage: bench NAME: goes to a new directory with two builds of the sample, and the kernel's text
-# model, named as in README.md.
+# Usage: bench NAME: goes to a new folder with two builds of the sample, and the model.
 bench() {
 	mkdir -p "$scratch/bench/$1"
 	cd "$scratch/bench/$1"
@@ -197,47 +208,48 @@ bench() {
 	cp "$scratch/Module.symvers" .
 }
 
-translate="s/arm-linux-gnueabi-/$tools-/g" # into the words of this machine
-fix='--dump-section __versions=model.versions'
-by_text='s/ model\.versions/ --symvers vendor.symvers/' # as README.md says
-
-# Usage: recipe STRING [SED_COMMAND]: runs the sh block of README.md, or else the literal one of
-# the manual, that has STRING, changed by SED_COMMAND. A failure is no end: it is in $status, and
-# the guest shows what is left.
-recipe() {
+# Usage: block STRING: prints the sh block of README.md that begins with STRING, or the literal
+# block of the manual that contains it.
+block() {
 	awk -v string="$1" '
 		/^(```|\.Bd|\.Ed)/ {
-			if (inside && index(block, string)) { printf "%s", block; exit }
+			at = inside ? index(block, string) : 0
+			if (at == 1 || at && FILENAME ~ /\.1$/) { printf "%s", block; found = 1; exit }
 			inside = /^(```sh$|\.Bd -literal)/
 			block = ""
 			next
 		}
-		{ sub(/\\e$/, "\\"); block = block $0 "\n" }
-	' "$root/README.md" "$root/src/update_versions.1" | sed -e "$translate" -e "${2:-}" >recipe.sh
-	[ -s recipe.sh ] || die "no recipe has '$1'"
-	echo "== ${PWD##*/}: $1" >>"$scratch/log"
+		{ gsub(/\\e/, "\\"); block = block $0 "\n" }
+		END { exit !found }
+	' "$root/README.md" "$root/src/update_versions.1" || die "no recipe has '$1'"
+}
+
+# Usage: recipe STRING [SED_COMMAND]: runs README.md's function `fix` and that block, with the tools
+# for this architecture, edited by SED_COMMAND. A failure is printed, and is in $status.
+recipe() {
+	block objcopy= >recipe.sh
+	block "$1" >>recipe.sh
+	sed -i -E "s/^objcopy=.*/objcopy=$tools-objcopy/; ${2:-}" recipe.sh
 	status=0
 	sh -e recipe.sh >recipe.log 2>&1 || status=$?
-	cat recipe.log >>"$scratch/log"
+	grep -q '^failed: ' recipe.log && status=1
+	{ echo "== ${PWD##*/}: $1" && cat recipe.log; } >>"$scratch/log"
+	[ "$status" -eq 0 ] || { echo "the recipe '$1' fails for '${PWD##*/}':" && cat recipe.log; } >&2
 }
 
-# Usage: row COMMAND STRING: prints the command in a table of README.md that has STRING, in the
-# words of this machine.
-row() {
-	command=$(awk -F '`' -v command="$1 " -v string="$2" '
-		/^\|/ { for (i = 2; i <= NF; i += 2)
-			if (index($i, command) == 1 && index($i, string)) { sub(/ &&$/, "", $i); print $i; found = 1; exit } }
-		END { exit !found }
-	' "$root/README.md") || die "README.md has no $1 line with '$2' in a table"
-	echo "$command" | sed "$translate"
-}
-
-# Usage: line STRING: the SED_COMMAND for that update_versions line in place of the recipe's.
-line() { echo "s/update_versions [^&]*/$(row update_versions "$1") /"; }
-
-# Usage: dump FILE TABLE, replace FILE TABLE: the section __versions
+# Usage: dump FILE TABLE, replace FILE TABLE: copies the section __versions out, or in.
 dump() { "$tools-objcopy" "$1" /dev/null --dump-section __versions="$2"; }
 replace() { "$tools-objcopy" "$1" --update-section __versions="$2"; }
+
+# Usage: spoil FILE REGEX: replaces the CRCs of the symbols that match.
+spoil() {
+	dump "$1" table
+	# shellcheck disable=SC2016 # perl's variables
+	perl -spe 'BEGIN { $/ = \64 }
+		substr($_, $crc, 4) = "\1\2\3\4" if substr($_, $name) =~ /^$regex\0/' \
+		-- -crc="$crc_at" -name="$name_at" -regex="$2" table >spoiled
+	replace "$1" spoiled
+}
 
 # Usage: check TITLE CONDITION...
 check() {
@@ -251,31 +263,30 @@ check() {
 	echo "$word $((passed + failed)) - $title"
 }
 
-# Usage: stopped MESSAGE: whether the last recipe said that and left the module as it was.
+# Usage: stopped MESSAGE: whether the last recipe said that, wrote no file, and left mine.ko alone.
 stopped() {
-	[ "$status" -ne 0 ] && [ ! -e fixed.ko ] && grep -qwF -- "$1" recipe.log &&
+	[ "$status" -ne 0 ] && ! ls fixed.ko* 2>/dev/null && grep -qwF -- "$1" recipe.log &&
 		module other "$sample" before.ko && cmp mine.ko before.ko
 }
 
-# Usage: try CASE FILE NAME [FIRST]: has the guest insert FILE, a module of that name, after that
-# of the case FIRST. Of a recipe that failed there is no FILE.
+# Usage: try CASE FILE NAME [FIRST]: makes the guest insert FILE, a module with that name, after the
+# module of the case FIRST. There is no FILE if a recipe failed.
 try() {
 	[ ! -e "$2" ] || cp "$2" "$scratch/guest/modules/$1.ko"
 	echo "$1 $(echo "$3" | tr - _) ${4:-}" >>"$scratch/guest/plan"
 }
 
-# Usage: loads CASE FILE TITLE [NAME [FIRST]], refuses CASE FILE TITLE MESSAGE: what the kernel has
-# to do, and to say.
+# Usage: loads CASE FILE TITLE [NAME [FIRST]], refuses CASE FILE TITLE MESSAGE [NAME [FIRST]]: what
+# the kernel must do, and say.
 loads() {
 	try "$1" "$2" "${4:-$sample}" "${5:-}"
 	echo "$1|$3|loaded" >>"$scratch/expected"
 }
 refuses() {
-	try "$1" "$2" "$sample"
+	try "$1" "$2" "${5:-$sample}" "${6:-}"
 	echo "$1|$3|refused|$4" >>"$scratch/expected"
 }
 disagrees="$sample: disagrees about version of symbol"
-no_version="$sample: no symbol version for"
 
 # --- The cases ---
 
@@ -283,144 +294,121 @@ make_cases() {
 	bench fixed
 	loads own vendor.ko 'own module'
 	refuses other mine.ko 'module of the other build' "$disagrees"
-	recipe "$fix"
+	recipe 'fix '
 	loads fixed fixed.ko 'the same, fixed'
-}
 
-make_packaged_cases() {
-	recipe 'cmp - old.versions' # at the bench before this
-	check 'the CRCs of the fixed one are those of the model' [ "$status" -eq 0 ]
+	bench table
+	dump vendor.ko vendor.versions
+	recipe 'fix ' 's/Module\.symvers/vendor.versions/'
+	loads table fixed.ko 'the same, fixed with the table of a module that loads'
 
-	bench changed
-	dump vendor.ko old
-	symbol=$(head -c 64 old | tail -c $((60 - crc_at)) | tr -d '\0')
-	{ head -c $crc_at old && printf '\1\2\3\4' && tail -c +$((5 + crc_at)) old; } >new
-	cp vendor.ko mine.ko
-	replace mine.ko new
-	refuses changed mine.ko "own module with another CRC of $symbol" "$disagrees $symbol"
-	recipe "$fix"
-	loads changed-fixed fixed.ko 'the same, fixed'
-
-	bench symvers
-	recipe '--symvers Module.symvers'
-	loads symvers fixed.ko 'fixed by a text model'
-
-	bench missing # of the model: the sample's last symbol
-	dump vendor.ko old
-	head -c -64 old >new
-	replace vendor.ko new
-	recipe "$fix"
-	check 'a symbol is not in the model: the recipe stops, the module is as it was' \
-		stopped 'not in the model'
-	dump mine.ko old
-	update_versions model.versions <old >short 2>>"$scratch/log" || :
-	replace mine.ko short
-	refuses short mine.ko 'the short table of an unguarded run' "$no_version"
-
-	bench batch
-	mkdir vendor modules
-	batch='crc-itu-t lru_cache mii sis190' # modules like the sample
-	for name in $batch; do
-		find "$scratch/own" -name "$name.ko*" -exec cp {} vendor \; # packed, if it is
-		module other "$name" "modules/$name.ko"
-	done
-	recipe 'find vendor'
-	recipe 'find modules' "$by_text"
-	for name in $batch; do
-		# sis190 needs mii: the own one, whose CRCs it has got.
-		case $name in sis190) first=own ;; *) first= ;; esac
-		loads "batch-$name" "fixed/modules/$name.ko" "$name, one of many" "$name" $first
-	done
-
-	bench set
-	eval "$(row awk vmlinux.symvers)"
-	recipe "$fix" "$(line vmlinux.symvers)"
-	loads set-mii fixed.ko 'mii, one of a set'
-	module other sis190 mine.ko
-	recipe "$fix" "$(line vmlinux.symvers)"
-	loads set-sis190 fixed.ko 'sis190, which needs this mii' sis190 set-mii
-}
-
-# A module that was built without Module.symvers.
-make_no_table_cases() {
-	bench no-table
+	bench no-table # a module built without Module.symvers has an empty table
 	: >empty
 	replace mine.ko empty
-	refuses no-table mine.ko 'module with an empty table' "$no_version module_layout"
+	"$tools-objcopy" mine.ko -R '__version_ext*'
+	refuses no-table mine.ko 'module with an empty table' "$sample: no symbol version for"
 	recipe 'nm -u mine.ko'
 	loads no-table-fixed fixed.ko 'the same with a table made from its symbols'
 }
 
-# Without options a 64-bit big-endian table comes out as of update_versions.py: empty.
-make_no_option_cases() {
-	bench no-option
-	dump vendor.ko model.versions
-	dump mine.ko old
-	update_versions model.versions <old >short 2>>"$scratch/log" || :
-	replace mine.ko short
-	refuses no-option mine.ko 'the table of a run without options' "$no_version module_layout"
+make_packaged_cases() {
+	bench changed
+	spoil vendor.ko module_layout
+	cp vendor.ko mine.ko
+	refuses changed mine.ko 'own module with one other CRC' "$disagrees module_layout"
+	recipe 'fix '
+	loads changed-fixed fixed.ko 'the same, fixed'
+
+	bench missing # the model lacks the last symbol of the sample
+	dump vendor.ko table
+	head -c -64 table >vendor.versions
+	recipe 'fix ' 's/Module\.symvers/vendor.versions/' 2>/dev/null
+	check 'a symbol is not in the model: fix stops and writes nothing' stopped 'is not in the model'
+
+	bench batch # with modules of the device as the model
+	set -- crc-itu-t lru_cache mii # like the sample
+	pick own vendor "$@"
+	pick other modules "$@"
+	recipe 'find vendor/'
+	mv vendor.symvers Module.symvers
+	recipe 'find modules/'
+	for name; do
+		loads "batch-$name" "fixed/modules/$name.ko" "$name, one of many" "$name"
+	done
+
+	bench set # sis190 uses mii, and CRCs of mii differ between the builds
+	pick other modules mii sis190
+	recipe 'find modules/'
+	loads set-mii fixed/modules/mii.ko 'mii, one of a set'
+	loads set-sis190 fixed/modules/sis190.ko 'sis190, which uses this mii' sis190 set-mii
+
+	recipe 'find modules/' '/--show-exports/d; /^awk/d; s/set\.symvers/Module.symvers/'
+	loads no-exports-mii fixed/modules/mii.ko 'mii, fixed without a look at exports'
+	refuses no-exports-sis190 fixed/modules/sis190.ko 'sis190, fixed like that, which uses this mii' \
+		'sis190: disagrees about version of symbol mii_nway_restart' sis190 no-exports-mii
 }
 
-# A text does not tell the byte order, and neither does a 32-bit table.
+# A CRC of 0 is a CRC. In front, it makes the table look like one of another layout.
+make_zero_cases() {
+	bench zero
+	dump mine.ko table
+	check 'the kernel has a CRC of 0' grep -q '^0x00000000.no_prototype' Module.symvers
+	check 'the table of the other build begins with it' \
+		[ "$(head -c 64 table | tr -d '\0')" = no_prototype ]
+	spoil mine.ko no_prototype
+	recipe 'fix '
+	loads zero fixed.ko 'module of the other build with another CRC in that place, fixed'
+	sed -i '/\tno_prototype\t/d' Module.symvers
+	recipe 'fix ' 's/--strict/--strict -k/'
+	refuses zero-kept fixed.ko 'the same, fixed but for that CRC' "$disagrees no_prototype"
+}
+
+# Neither a text model nor a 32-bit table tells the byte order: a CRC that they share does.
 make_byte_order_cases() {
-	bench target
-	recipe "$fix" "$(line elf32-tradbigmips)"
-	loads target fixed.ko 'fixed by a text model, with its target'
-
-	bench no-target
-	recipe '--symvers Module.symvers'
-	check 'by a text model, without its target: the recipe stops, and names it' \
-		stopped 'try --target elf32-big'
-	dump vendor.ko old
-	update_versions --symvers Module.symvers <old >new 2>>"$scratch/log" || :
-	replace vendor.ko new
-	refuses no-target vendor.ko 'own module with the table of an unguarded run' "$disagrees"
+	bench big-endian
+	spoil mine.ko '.*'
+	recipe 'fix '
+	check 'no CRC is in common: fix says so' grep -q 'shows no byte order' recipe.log
+	refuses no-big-endian fixed.ko 'that module, fixed as little-endian' "$disagrees"
+	recipe 'fix ' 's/--strict/--strict --big-endian/'
+	loads big-endian fixed.ko 'the same, fixed with --big-endian'
 }
 
-# Linux 6.14 and later look at the extended sections alone, where there are any.
+# Linux 6.14 and later look only at the extended sections, if a module has them.
 make_extended_cases() {
 	cd "$scratch"
 	build_sample extended CONFIG_BASIC_MODVERSIONS=
 	bench extended
 	module extended "$sample" mine.ko
 	refuses extended mine.ko 'module of the other build with these sections alone' "$disagrees"
-	recipe '__version_ext_names=/dev/stdout'
-	loads extended-fixed fixed.ko 'the same with a table made from their names'
+	recipe 'nm -u mine.ko'
+	loads extended-fixed fixed.ko 'the same with a table made from its symbols'
 
-	bench names
-	"$tools-objcopy" vendor.ko -R __version_ext_names
-	refuses names vendor.ko 'own module without one of the extended sections' \
-		'extended version crc+name presence does not match'
+	bench kept
+	recipe 'fix ' "s/-R '__version_ext[*]'//"
+	refuses kept fixed.ko 'module of the other build, fixed but for these sections' "$disagrees"
 }
 
 # --- Every module of a kernel ---
 
-# Usage: sh -c "$look" sh FILE...: writes of each module into seen.PID whether it is `fixed`, `moved`
-# (fixed, but objcopy itself moves its sections), `broken` or `refused`; of a refused one the
-# symbols that it lacks, of another each record before and after. It prints a line a module.
-# shellcheck disable=SC2016 # the words are for that shell
+# Usage: sh -c "$look" sh FILE...: looks at each module that was fixed. It writes into seen.PID
+# whether it is `fixed`, `moved` (fixed, but objcopy itself moves its sections) or `broken`, then
+# each record before and after; and into exports.PID the CRCs that the fixed module exports.
+# shellcheck disable=SC2016 # the variables of that shell
 look='for file; do
 	new=fixed/$file
-	if [ ! -e "$new" ]; then
-		echo refused "$file" $(sed -n "s/.* symbol: \(.*\): not in the model/\1/p" "$new.log")
-	else
-		# With the old table it must be the old file again, but for the signature at its end.
-		"$objcopy" "$file" /dev/null --dump-section __versions=old.$$
-		"$objcopy" "$new" back.$$ --update-section __versions=old.$$
-		size=$(wc -c <back.$$)
-		if cmp -s -n "$size" back.$$ "$file" && { [ "$size" -eq "$(wc -c <"$file")" ] ||
-			[ "$(tail -c 28 "$file")" = "~Module signature appended~" ]; }; then
-			echo fixed "$file"
-		elif "$objcopy" "$file" plain.$$ && cmp -s back.$$ plain.$$; then
-			echo moved "$file"
-		else
-			echo broken "$file"
-		fi
-		modprobe --show-modversions "$file" >old.$$
-		modprobe --show-modversions "$new" | paste old.$$ - | sed "s/^/record /"
-	fi >>seen.$$
-	echo
-done'
+	[ -e "$new" ] || continue
+	# With the old table it must be what objcopy makes of the old file.
+	"$objcopy" "$file" plain.$$ --dump-section __versions=old.$$
+	"$objcopy" "$new" back.$$ --update-section __versions=old.$$
+	state=fixed
+	cmp -s -n "$(wc -c <plain.$$)" plain.$$ "$file" || state=moved
+	cmp -s plain.$$ back.$$ || state=broken
+	echo $state "$file"
+	modprobe --show-modversions "$file" >old.$$
+	modprobe --show-modversions "$new" | paste old.$$ - | sed "s/^/record /"
+	modprobe --show-exports "$new" >&3 2>/dev/null
+done >>seen.$$ 3>>exports.$$'
 
 # Usage: tree own|other NAME: makes all modules of that kernel the tree NAME.
 tree() { mv "$(find "$scratch/$1" -path '*/lib/modules/*/kernel' -prune)" "$2"; }
@@ -434,27 +422,39 @@ fix_whole_kernel() {
 	find modules -type f -exec cksum {} + >before
 	all=$(wc -l <before)
 	echo "fixing all $all modules"
-	recipe 'find vendor'
-	recipe 'find modules' "$by_text"
-	find modules -type f -print0 | objcopy=$tools-objcopy xargs -0 -P 2 -n 20 sh -c "$look" sh |
-		awk -v all="$all" '{ printf "\rlooked at %d of %d", NR, all } END { print "" }' >&2
-	cat seen.* | awk -v all="$all" '
-		NR == FNR { crc[$2] = $1; next }
-		$1 == "record" { records++; changed += $2 != $4 }
-		$1 == "record" && ($3 != $5 || crc[$5] != $4) { print "not the CRC of the model:", $0 }
-		$1 == "refused" { for (i = 3; i <= NF; i++) if ($i in crc) print "in the model:", $i }
-		$1 == "broken" || $1 == "refused" && NF < 3 { print }
-		$1 != "record" { count[$1]++; seen++ }
+	recipe 'find vendor/'
+	cp vendor.symvers Module.symvers
+	recipe 'find modules/' 2>/dev/null # a module may need a symbol that the own kernel lacks
+	find modules -type f -print0 | objcopy=$tools-objcopy xargs -0 -P 2 -n 20 sh -c "$look" sh || :
+	awk -v all="$all" '
+		reading == "model" { crc[$2] = $1 }
+		reading == "exports" { offered[$2]; offered[$2, $1] }
+		reading == "log" && sub(/: is not in the model$/, "") {
+			missing++
+			if ($3 in crc) print "in the model:", $3
+		}
+		reading == "log" && /^failed: / { refused++; if (!missing) print; missing = 0 }
+		reading == "seen" && $1 != "record" { count[$1]++; module = $2 }
+		$1 == "broken" { print }
+		$1 == "record" {
+			records++
+			changed += $2 != $4
+			known = $5 in offered ? ($5, $4) in offered : crc[$5] == $4
+			if ($3 != $5 || !known) print "a wrong CRC:", module, $0
+			if ($5 in offered && !known) odd[module]
+		}
 		END {
 			fixed = count["fixed"] + count["moved"]
-			if (seen != all || !fixed) print seen, "modules of", all
-			printf "%d modules fixed, %d refused, %d of %d CRCs changed",
-				fixed, count["refused"], changed, records >"result"
+			if (fixed + count["broken"] + refused != all || !fixed) print fixed, "modules of", all
+			for (module in odd) odds++
+			printf "%d modules fixed, %d refused, %d of %d CRCs changed, %d modules at odds with a sibling",
+				fixed, refused, changed, records, odds >"result"
 			if (count["moved"]) printf " (objcopy moves sections of %d)", count["moved"] >"result"
-		}' vendor.symvers - >wrong
+		}' reading=model vendor.symvers reading=exports exports.* reading=log recipe.log \
+		reading=seen seen.* >wrong
 	find modules -type f -exec cksum {} + | cmp before - >>wrong || :
 	cat wrong >>"$scratch/log"
-	# 92181 is 92,181.
+	# 92181 becomes 92,181.
 	check "every module: $(sed -E 's/([0-9]{2,})([0-9]{3})/\1,\2/g' result)" [ ! -s wrong ]
 }
 

@@ -2,10 +2,14 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+/* The kernel test adds it to the kernel, in assembly, so its CRC is 0. */
+void no_prototype(void);
+
 static char *text;
 
 static int __init start(void)
 {
+	no_prototype();
 	text = kstrdup("sample", GFP_KERNEL);
 	return text ? 0 : -ENOMEM;
 }
