@@ -120,12 +120,13 @@ impl Layout {
             && padding.iter().all(|&byte| byte == 0)
     }
 
-    /// The layout that more than half of these records fit. If two layouts do, it is the one that
-    /// more of them fit, and then the more common one. A 32-bit table is taken for little-endian,
-    /// since a record does not show the byte order of a 4-byte CRC.
+    /// The layout that more than half of these records fit, and most of them. A 32-bit table is
+    /// taken for little-endian, since a record does not show the byte order of a 4-byte CRC.
     ///
     /// A record can fit two layouts: both 64-bit ones if its CRC is 0, and elf32-little and
-    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable.
+    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records do, the table
+    /// is taken for elf64-little or elf32-little. Its CRCs are all 0 then, which is a mistake that
+    /// can be told.
     pub fn of(records: &[Record]) -> Option<Self> {
         let mut best = None;
         let mut most = records.len() / 2;

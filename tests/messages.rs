@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    BIG32, LITTLE32, bash, check, check_in, has, has_own_program, mended, program, read, run,
-    scratch, testdata, write,
+    BIG32, LITTLE32, LITTLE64, bash, check, check_in, has, has_own_program, mended, program, read,
+    run, scratch, testdata, write,
 };
 
 /// Runs a line that fails without output, and says only this.
@@ -104,6 +104,7 @@ fn mistakes() -> tempfile::TempDir {
         b"00000000 A __crc_printk\n00000000 A __crc_kfree\n",
     );
     file("zero", &LITTLE32.table(&[(0, "printk"), (0, "kfree")]));
+    file("zero64", &LITTLE64.table(&[(0, "printk"), (0, "kfree")]));
     file("two", &LITTLE32.table(&[(1, "printk"), (2, "printk")]));
     for (name, real) in [
         ("arm", "6.1.0-47-armmp/mii.versions"),
@@ -174,7 +175,8 @@ fn tells_the_cause_alone() {
         // No CRC, or two.
         ("comments <input", format!("model: comments: {NO_CRC}")),
         ("zero-text <input", format!("model: zero-text: {NO_CRC}")),
-        ("zero <input", format!("model: zero: {NO_CRC}")),
+        ("zero <zero", format!("model: zero: {NO_CRC}")),
+        ("zero64 <input", format!("model: zero64: {NO_CRC}")),
         ("kallsyms <input", format!("model: kallsyms: {NO_CRC_AMONG_ADDRESSES}")),
         ("not-root <input", format!("model: not-root: {NO_CRC_AMONG_ADDRESSES}")),
         ("two <input", "model: two: has two CRCs for printk; it may come from two kernels".into()),
