@@ -449,6 +449,16 @@ fn names_missing_symbols_and_what_to_do() {
 }
 
 #[test]
+fn names_a_symbol_without_a_name() {
+    let scratch = scratch();
+    let input = [LITTLE32.record(1, "kfree").repeat(3), vec![0; 64]].concat();
+    write(scratch.path().join("input"), input);
+    let (_, _, stderr) = run("@ --strict model <input", scratch.path());
+    let named = "update_versions: symbol: (no name): is not in the model\n";
+    assert!(stderr.starts_with(named), "{stderr}");
+}
+
+#[test]
 fn names_twenty_missing_symbols() {
     for (options, count) in [("", 20), ("", 2345), ("-k", 2345)] {
         let scratch = scratch();

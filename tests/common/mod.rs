@@ -53,23 +53,21 @@ pub fn has_own_program() -> bool {
     has("a program for this machine", program().len() == 1)
 }
 
-/// Makes a call that may not come to an end.
+/// Makes a call that may not come to an end. If it does not, the whole run ends, since a thread
+/// cannot be ended alone.
 pub fn bounded<T: Send>(what: &str, call: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         scope.spawn(move || sender.send(call()));
         match receiver.recv_timeout(Duration::from_secs(LIMIT)) {
-            Err(mpsc::RecvTimeoutError::Timeout) => stop(what),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                // A test's own output is captured, and would be lost.
+                let _ = writeln!(std::io::stderr(), "still running after {LIMIT} s: {what}");
+                std::process::exit(1)
+            }
             result => result.expect("the call panicked"),
         }
     })
-}
-
-/// Ends the whole run, since a thread cannot be ended alone and other calls will hang, too.
-fn stop(what: &str) -> ! {
-    // A test's own output is captured, and would be lost.
-    let _ = writeln!(std::io::stderr(), "still running after {LIMIT} s: {what}");
-    std::process::exit(1)
 }
 
 /// A command that is killed after the time limit, with all that it started, even if this process
@@ -112,9 +110,11 @@ pub fn bash<S: AsRef<OsStr>>(line: &str, folder: &Path, program: &[S]) -> Output
         .spawn()
         .unwrap();
     let status = finish(&mut shell);
-    if status.signal() == Some(9) {
-        stop(line);
-    }
+    assert_ne!(
+        status.signal(),
+        Some(9),
+        "still running after {LIMIT} s: {line}"
+    );
     Output {
         status,
         stdout: contents(&mut stdout),
