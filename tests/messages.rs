@@ -572,13 +572,13 @@ fn says_so_wherever_memory_runs_out() {
     let line = "exec 2>/dev/null; i=1000
         until (ulimit -v $i; exec @ --version) >old; do ((i += 100)); done
         for ((end = i + 2000, i += 100; i < end; i += 20)); do
-            for run in 'all <missing' '-kv all <missing' '-v small <changed' '-v --strict small <changed'; do
-                (ulimit -v $i; eval \"exec @ $run\" >new 2>log)
+            for run in 'missing all' 'missing -kv all' 'changed -v small' 'changed -v --strict small'; do
+                read -r input arguments <<<$run
+                (ulimit -v $i; exec @ $arguments <$input >new 2>log)
                 s=$?; [ $s -le 1 ] || echo $i: $run: $s; tail -n 1 log >>said
             done
         done; grep -qx '.*model.*: out of memory' said && grep -q 'no symbol of' said && grep -q '700 changed' said";
-    let line = line.replace(r#"\""#, "\"");
-    check_in(folder.path(), &line, 0, b"", "");
+    check_in(folder.path(), line, 0, b"", "");
 }
 
 /// A kernel before 3.17 has no getrandom(2). The standard library then opens `/dev/urandom` and
