@@ -79,8 +79,7 @@ pub fn conflict(options: &Options, model: &Model) -> Result<()> {
     Err(Error::model(&options.model, reason))
 }
 
-/// Judges what kind of file the input of a strict run is. Of another run this is only asked if no
-/// symbol is missing, or if they keep their CRCs.
+/// Judges the kind of an input that has to be a table.
 pub fn input_kind(kind: Kind) -> Result<()> {
     match not_a_table(kind) {
         Some(reason) => Err(Error::input(reason)),
@@ -117,8 +116,8 @@ fn same_layout(input: Layout, model: Layout) -> Result<()> {
     Err(Error::input(reason))
 }
 
-/// Judges a run without `--strict`: what explains that symbols are missing, or that the output is
-/// of no use.
+/// Judges a run without `--strict` by what explains why symbols are missing, or makes the output
+/// useless.
 pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Result<()> {
     if let (Some(input), Some(model)) = (input.layout(), model.kind.layout()) {
         same_layout(input, model)?;
@@ -148,7 +147,7 @@ pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Re
     Ok(())
 }
 
-/// Judges a run without `--strict` by what is wrong, but explains nothing else.
+/// Judges a run without `--strict` by what is wrong, but does not explain why symbols are missing.
 pub fn doubts(options: &Options, model: &Model, input: Kind) -> Result<()> {
     if let Kind::CutTable(_) = input {
         input_kind(input)?;
