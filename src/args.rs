@@ -49,7 +49,9 @@ pub fn parse(args: Vec<OsString>) -> Result<Command> {
             Long("strict") => options.strict = true,
             Short('v') | Long("verbose") => options.verbose = true,
             Value(path) if model.is_none() => model = Some(path),
-            Value(extra) => options.extra = options.extra.or(Some(extra)),
+            Value(extra) => {
+                options.extra.get_or_insert(extra);
+            }
             _ => return Err(invalid(arg.unexpected())),
         }
     }

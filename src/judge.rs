@@ -12,8 +12,8 @@ use crate::record::{Layout, Record, printable_symbol};
 
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
 const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: kernels since 5.19 have none there, and \
-    /proc/kallsyms shows zeros unless read as root; use Module.symvers, or the modules: \
-    modprobe --show-exports";
+    /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
+    modprobe --show-exports prints of each module";
 const UNKNOWN: &str = "is neither a table nor text; it may be compressed, or a table from an Ubuntu \
     kernel, whose records vary in length";
 const NOTHING_IN_COMMON: &str = "has no symbol of the model; one of the two may be the wrong file";
@@ -53,12 +53,14 @@ pub fn output_terminal(output_is_terminal: bool) -> Result<()> {
 /// Judges the model of a strict run.
 pub fn strict_model(options: &Options, model: &Model) -> Result<()> {
     let fault = |reason| Err(Error::model(&options.model, reason));
-    let is_text = matches!(model.kind, Kind::Text | Kind::Addresses);
-    if let (false, Some(reason)) = (is_text, not_a_table(model.kind)) {
-        return fault(reason);
-    }
-    if let (Some(layout), Some(number)) = (model.kind.layout(), model.misfit) {
-        return fault(misfit(layout, number));
+    match (model.kind, model.first_misfit) {
+        (Kind::Table(layout), Some(number)) => return fault(misfit(layout, number)),
+        (Kind::Table(_) | Kind::Text | Kind::Addresses, _) => {}
+        (kind, _) => {
+            if let Some(reason) = not_a_table(kind) {
+                return fault(reason);
+            }
+        }
     }
     if model.has_no_crc() {
         return match model.kind {
@@ -140,7 +142,8 @@ pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Re
         Kind::Unknown | Kind::CutTable(_) if has_found => {}
         kind => input_kind(kind)?,
     }
-    // Two builds of a module have some CRCs in common.
+    // Two builds of a module have some CRCs in common. If more are the model's when reversed than as
+    // they are, the byte order is wrong.
     if tally.reversed > tally.unchanged() {
         return Err(Error::input(REVERSED));
     }
@@ -213,7 +216,9 @@ fn not_a_table(kind: Kind) -> Option<String> {
         Kind::Compressed(program) => {
             return Some(format!("is compressed with {program}; unpack it first"));
         }
-        Kind::Empty => "is empty; did objcopy fail, or does the module have no __versions section?",
+        Kind::Empty => {
+            "is empty; did the command that makes it fail, or does the module have no __versions section?"
+        }
         Kind::Text | Kind::Addresses => "is text, not a table; give the dumped section",
         Kind::Utf16 => "is UTF-16; convert it with iconv -f UTF-16 -t UTF-8",
         Kind::Elf => {

@@ -28,7 +28,7 @@ pub enum Kind {
 
 impl Kind {
     /// Tells what a file is by its first [`SAMPLE_RECORDS`] records, or by all of it if it is
-    /// shorter. These never show `CutTable` or `Addresses`.
+    /// shorter. It never returns `CutTable` or `Addresses`.
     pub fn of(start: &[u8]) -> Self {
         if start.is_empty() {
             return Self::Empty;
@@ -38,15 +38,10 @@ impl Kind {
         }
         let records = sample_records(start);
         // A CRC can be any four bytes, also those that begin a file of another format.
-        let begins_with_record = Layout::of(&records[..1]).is_some();
-        match start {
-            _ if begins_with_record => {}
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Self::Utf16,
-            [0x7f, b'E', b'L', b'F', ..] => return Self::Elf,
-            [0x1f, 0x8b, ..] => return Self::Compressed("gzip"),
-            [0xfd, b'7', b'z', b'X', b'Z', ..] => return Self::Compressed("xz"),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => return Self::Compressed("zstd"),
-            _ => {}
+        if Layout::of(&records[..1]).is_none() {
+            if let Some(kind) = foreign_format(start) {
+                return kind;
+            }
         }
         match Layout::of(&records) {
             Some(layout) => Self::Table(layout),
@@ -71,8 +66,20 @@ fn is_text(bytes: &[u8]) -> bool {
         .all(|byte| byte.is_ascii_whitespace() || !byte.is_ascii_control())
 }
 
-/// The records of a sample. If there is not even one, what there is of it is padded, so that it
-/// looks like one with a shorter name: that is how a table looks which was cut.
+/// The format that a file has by its magic number.
+fn foreign_format(start: &[u8]) -> Option<Kind> {
+    match start {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some(Kind::Utf16),
+        [0x7f, b'E', b'L', b'F', ..] => Some(Kind::Elf),
+        [0x1f, 0x8b, ..] => Some(Kind::Compressed("gzip")),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => Some(Kind::Compressed("xz")),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Kind::Compressed("zstd")),
+        _ => None,
+    }
+}
+
+/// The whole records of a sample. If there is none, the partial one is padded with NULs: a cut record
+/// looks like one with a shorter name.
 fn sample_records(start: &[u8]) -> Vec<Record> {
     let mut records = Vec::new();
     for chunk in start.chunks(RECORD_SIZE) {

@@ -1,15 +1,15 @@
-//! `update_versions`: gives the CRCs of a model to the records of a kernel module's `__versions`
-//! section, from standard input to standard output. The model is such a section of another module
-//! or, for `--strict`, text such as the kernel's `Module.symvers`.
+//! `update_versions`: replaces the CRCs in a kernel module's `__versions` section by those of a
+//! model, from standard input to standard output. The model is such a section of another module or,
+//! with `--strict`, text such as the kernel's `Module.symvers`.
 //!
 //! There are two ways to do it, and both are in this file. [`run_as_script`] does what the script
 //! `update_versions.py` does, byte for byte. [`run_strict`], for `--strict`, takes any model and any
 //! table, and writes the whole table or nothing.
 //!
 //! [`args`] reads the command line. [`record`] has the layouts of a record, and [`kind`] tells what
-//! a file is. [`table`] reads records and [`symvers`] reads text, for the [`model`], which has the
-//! CRC of each symbol, and which [`filter`] gives to the records. [`judge`] finds what is wrong, and
-//! [`message`] says it on standard error.
+//! a file is. [`table`] reads records and [`symvers`] reads text, for the [`model`]: the CRC of each
+//! symbol. [`filter`] puts these CRCs into records. [`judge`] finds what is wrong, and [`message`]
+//! says it on standard error.
 
 #![forbid(unsafe_code)]
 
@@ -37,9 +37,9 @@ use table::TableReader;
 
 /// Standard input and output.
 pub struct Streams<'a> {
-    /// Standard input, without a buffer.
+    /// Standard input, unbuffered.
     pub input: &'a mut dyn Read,
-    /// Standard output, without a buffer.
+    /// Standard output, unbuffered.
     pub output: &'a mut dyn Write,
     pub input_is_terminal: bool,
     pub output_is_terminal: bool,
@@ -73,7 +73,7 @@ fn ask_for_model(output: &mut dyn Write) -> Result<()> {
 }
 
 /// Does what the script does: each record is written as soon as it is read, up to the first symbol
-/// that is not in the model.
+/// that is not in the model. The rest of the input is only read, to tell what else is missing.
 fn run_as_script(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
     log.warn(judge::arguments(options));
     log.warn(judge::same_file(streams.same_file));
@@ -115,7 +115,7 @@ fn run_strict(options: &Options, streams: Streams, log: &mut Log) -> Result<()> 
     judge::input_kind(input.kind())?;
     let layout = choose_layout(options, &model, &records);
     judge::layout(&model, layout, &records)?;
-    let knows_order = options.big_endian || knows_byte_order(&model, layout, &records);
+    let is_order_settled = options.big_endian || knows_byte_order(&model, layout, &records);
     let mut filter = Filter::new(options, &model, layout);
     filter.update(&mut records, log);
     let tally = &filter.tally;
@@ -126,7 +126,7 @@ fn run_strict(options: &Options, streams: Streams, log: &mut Log) -> Result<()> 
             "has all {total} CRCs of the model already; nothing changes"
         ));
     }
-    if !knows_order {
+    if !is_order_settled {
         log.hint(
             "shows no byte order and is taken for little-endian; if it is not, add --big-endian",
         );
@@ -134,9 +134,9 @@ fn run_strict(options: &Options, streams: Streams, log: &mut Log) -> Result<()> 
     write(streams.output, records.as_flattened())
 }
 
-/// The layout in which the input has most symbols in common with the model, and then most CRCs. If
-/// two have the same, it is that of a model that is a table. Otherwise it is the more common one, or
-/// with `--big-endian` the big-endian one.
+/// The layout in which the input has most symbols in common with the model, and then most CRCs. Of
+/// two that have as many, it is the model's own, if that is a table. Otherwise it is the first one in
+/// [`Layout::ALL`], or with `--big-endian` the last one.
 fn choose_layout(options: &Options, model: &Model, records: &[Record]) -> Layout {
     let mut layouts = Layout::ALL;
     if options.big_endian {

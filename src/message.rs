@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
-pub const STDIN: &str = "<stdin>";
-pub const STDOUT: &str = "<stdout>";
+const STDIN: &str = "<stdin>";
+const STDOUT: &str = "<stdout>";
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -13,9 +13,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct Error {
     /// What is at fault: the arguments, the model, the input or the output.
     subject: &'static str,
-    /// Its name, such as a path, with everything escaped that is not printable.
+    /// Its name, such as a path, with unprintable characters escaped.
     name: String,
-    /// What is wrong with it, and what to do. After the name it reads as a sentence.
+    /// What is wrong with it, and what to do. It goes on from the name, as in a sentence.
     reason: String,
 }
 
@@ -58,18 +58,18 @@ pub fn system_reason(error: &io::Error) -> String {
     }
 }
 
-/// A path or an argument, with everything escaped that is not printable.
+/// A path or an argument, with unprintable characters escaped.
 fn printable(name: &OsStr) -> String {
     let escaped = name.to_string_lossy().escape_debug().to_string();
-    // Quotes are printable, but are escaped as well.
+    // escape_debug escapes quotes, too.
     escaped.replace("\\'", "'").replace("\\\"", "\"")
 }
 
 /// Standard error. It may be closed or full; that must not change the status, and is ignored.
 pub struct Log<'a> {
     stderr: &'a mut dyn Write,
-    /// The line that is written next. It has room for any line of `-v`, so that a list of them
-    /// needs no memory when there may be none left.
+    /// The line that is written next. It has room for any line of `-v`, so that a long list of them
+    /// needs no memory.
     line: Vec<u8>,
 }
 

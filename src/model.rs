@@ -20,7 +20,7 @@ pub struct Model {
     /// What the file is.
     pub kind: Kind,
     /// The number of the first record whose CRC field holds more than 32 bits, counted from 1.
-    pub misfit: Option<usize>,
+    pub first_misfit: Option<usize>,
     /// The first symbol that has two CRCs.
     pub conflict: Option<Symbol>,
     versions: Vec<Version>,
@@ -38,8 +38,8 @@ impl Model {
     /// If the file cannot be read, or memory runs out.
     pub fn read_as_script(path: &OsStr) -> io::Result<Self> {
         let mut table = TableReader::new(File::open(path)?)?;
-        let (versions, misfit) = read_versions(&mut table, Layout::Elf32Little)?;
-        Self::new(table.kind(), versions, misfit)
+        let (versions, first_misfit) = read_versions(&mut table, Layout::Elf32Little)?;
+        Self::new(table.kind(), versions, first_misfit)
     }
 
     /// Reads a model that is a table of any layout, or text.
@@ -52,9 +52,10 @@ impl Model {
         file.by_ref().take(SAMPLE_SIZE).read_to_end(&mut start)?;
         let kind = Kind::of(&start);
         // At its end a file is not read again: a terminal would wait for more.
-        let rest = match start.len() as u64 {
-            SAMPLE_SIZE => u64::MAX,
-            _ => 0,
+        let rest = if start.len() as u64 == SAMPLE_SIZE {
+            u64::MAX
+        } else {
+            0
         };
         let whole = Cursor::new(start).chain(file.take(rest));
         if kind == Kind::Text {
@@ -65,23 +66,24 @@ impl Model {
             return Self::new(kind, Vec::new(), None);
         };
         let mut table = TableReader::new(whole)?;
-        let (versions, misfit) = read_versions(&mut table, layout)?;
+        let (versions, first_misfit) = read_versions(&mut table, layout)?;
         if let Some(error) = table.fault {
             return Err(error);
         }
-        Self::new(table.kind(), versions, misfit)
+        Self::new(table.kind(), versions, first_misfit)
     }
 
     /// Builds the hash table. If a symbol appears twice, its last CRC counts.
-    fn new(kind: Kind, versions: Vec<Version>, misfit: Option<usize>) -> io::Result<Self> {
-        let count = u32::try_from(versions.len()).map_err(io::Error::other)?;
+    fn new(kind: Kind, versions: Vec<Version>, first_misfit: Option<usize>) -> io::Result<Self> {
+        let count =
+            u32::try_from(versions.len()).map_err(|_| io::Error::other("has too many records"))?;
         let size = (versions.len() * 2 + 1).next_power_of_two();
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
         slots.resize(size, 0);
         let mut model = Self {
             kind,
-            misfit,
+            first_misfit,
             conflict: None,
             versions,
             slots,
@@ -151,8 +153,8 @@ impl Model {
     }
 
     /// A sum of products of two words of 8 bytes, each with a secret added (the function NH of
-    /// Black and others, UMAC: Fast and secure message authentication, 1999). It is as fast as a
-    /// whole kernel's symbols need, and nobody can choose symbols that collide.
+    /// Black and others, UMAC: Fast and secure message authentication, 1999). It is fast enough
+    /// for all symbols of a kernel, and nobody can prepare symbols that collide.
     fn hash(&self, symbol: &Symbol) -> usize {
         let mut words = [0; 8];
         LittleEndian::read_u64_into(&symbol[..56], &mut words[..7]);
@@ -179,18 +181,18 @@ fn read_versions(
 ) -> io::Result<(Vec<Version>, Option<usize>)> {
     let mut versions = Vec::new();
     let mut count = 0;
-    let mut misfit = None;
+    let mut first_misfit = None;
     loop {
         let records = table.next_records()?;
         if records.is_empty() {
-            return Ok((versions, misfit));
+            return Ok((versions, first_misfit));
         }
         versions.try_reserve(records.len())?;
         for record in records {
             count += 1;
             match layout.version(record) {
                 Some(version) => versions.push(version),
-                None => misfit = misfit.or(Some(count)),
+                None => first_misfit = first_misfit.or(Some(count)),
             }
         }
     }

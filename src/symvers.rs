@@ -24,7 +24,7 @@ pub enum Line {
     Nothing,
 }
 
-/// Reads a text to its end. Its kind is [`Kind::Addresses`] if any line has one, and else
+/// Reads a text to its end. Its kind is [`Kind::Addresses`] if any line has one, otherwise
 /// [`Kind::Text`].
 ///
 /// # Errors
@@ -117,7 +117,8 @@ pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
     if matches!(first, b"U" | b"v" | b"w") {
         return Ok(Line::Address(None));
     }
-    if !has_prefix(first) && is_letter(second) {
+    // What it and kallsyms print has no 0x, and a third column.
+    if first.iter().all(u8::is_ascii_hexdigit) && is_letter(second) {
         let (third, _) = split_column(rest);
         if !third.is_empty() {
             return parse_address(first, second, third);

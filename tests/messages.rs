@@ -328,15 +328,16 @@ const MODULE: &str = "is an ELF file, such as a whole module; dump its section f
                       MODULE /dev/null --dump-section __versions=TABLE";
 const NEITHER: &str = "is neither a table nor text; it may be compressed, or a table from an Ubuntu \
                        kernel, whose records vary in length";
-const EMPTY: &str = "is empty; did objcopy fail, or does the module have no __versions section?";
+const EMPTY: &str =
+    "is empty; did the command that makes it fail, or does the module have no __versions section?";
 const CUT: &str =
     "ends inside a record, 36 bytes left over; dump it again, and do not join it with text";
 const MISFIT: &str = "is not: its CRC has more than 32 bits; it may be \
                       joined from tables for two architectures";
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
 const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: kernels since 5.19 have none there, and \
-    /proc/kallsyms shows zeros unless read as root; use Module.symvers, or the modules: \
-    modprobe --show-exports";
+    /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
+    modprobe --show-exports prints of each module";
 const SAME: &str = "both must be for the same architecture";
 const STRANGE: &str = "has no symbol of the model; one of the two may be the wrong file";
 

@@ -61,6 +61,7 @@ fn a_line_has_a_version_an_address_or_nothing() {
     let hex = Err("does not begin with a CRC of 32 bits in hex");
     for line in [
         "printk",
+        "Such a file",
         "0x",
         "0x100000000 printk",
         "0x1g printk",

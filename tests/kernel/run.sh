@@ -6,8 +6,7 @@
 # with CONFIG_EXTENDED_MODVERSIONS, so mips, and arm64 with KERNEL=source, build Debian's source.
 # WHOLE=1 also fixes every module of a packaged kernel, which takes some minutes.
 # MIRROR=URI is a mirror with that source, in sid; the default is the host's own mirror.
-# KEEP=FOLDER keeps downloads and builds for the next run. Everything else is in a scratch folder,
-# even the state of apt: the host's is not touched.
+# KEEP=FOLDER keeps downloads and builds for the next run. The state of the host's apt is not touched.
 set -eu
 
 arch=$1
@@ -227,6 +226,7 @@ block() {
 # Usage: recipe STRING [SED_COMMAND]: runs README.md's function `fix` and that block, with the tools
 # for this architecture, edited by SED_COMMAND. A failure is printed, and is in $status.
 recipe() {
+	rm -f fixed.ko
 	block objcopy= >recipe.sh
 	block "$1" >>recipe.sh
 	sed -i -E "s/^objcopy=.*/objcopy=$tools-objcopy/; ${2:-}" recipe.sh
