@@ -118,7 +118,7 @@ pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
         return Ok(Line::Address(None));
     }
     // What it and kallsyms print has no 0x, and a third column.
-    if first.iter().all(u8::is_ascii_hexdigit) && is_letter(second) {
+    if is_letter(second) && first.iter().all(u8::is_ascii_hexdigit) {
         let (third, _) = split_column(rest);
         if !third.is_empty() {
             return parse_address(first, second, third);
