@@ -91,7 +91,7 @@ impl<'a> Filter<'a> {
         self.tally.changed += 1;
         if self.options.verbose {
             let symbol = printable_symbol(symbol);
-            // What is escaped ignores a width.
+            // EscapeAscii ignores a width.
             let padding = 32_usize.saturating_sub(symbol.clone().count());
             log.line(format_args!(
                 "{symbol}{:padding$}  {old:#010x} -> {crc:#010x}",

@@ -53,14 +53,13 @@ pub fn output_terminal(output_is_terminal: bool) -> Result<()> {
 /// Judges the model of a strict run.
 pub fn strict_model(options: &Options, model: &Model) -> Result<()> {
     let fault = |reason| Err(Error::model(&options.model, reason));
-    match (model.kind, model.first_misfit) {
-        (Kind::Table(layout), Some(number)) => return fault(misfit(layout, number)),
-        (Kind::Table(_) | Kind::Text | Kind::Addresses, _) => {}
-        (kind, _) => {
-            if let Some(reason) = not_a_table(kind) {
-                return fault(reason);
-            }
-        }
+    let reason = match model.kind {
+        Kind::Table(layout) => model.first_misfit.map(|number| misfit(layout, number)),
+        Kind::Text | Kind::Addresses => None,
+        kind => not_a_table(kind),
+    };
+    if let Some(reason) = reason {
+        return fault(reason);
     }
     if model.has_no_crc() {
         return match model.kind {
@@ -91,7 +90,8 @@ pub fn input_kind(kind: Kind) -> Result<()> {
 
 /// Judges the layout that was chosen for the input of a strict run.
 pub fn layout(model: &Model, layout: Layout, records: &[Record]) -> Result<()> {
-    if model.in_common(layout, records) == (0, 0) {
+    let (symbols, _) = model.in_common(layout, records);
+    if symbols == 0 {
         return Err(Error::input(NOTHING_IN_COMMON));
     }
     if let Some(layout_of_model) = model.kind.layout() {
@@ -186,7 +186,7 @@ pub fn report(options: &Options, tally: &Tally, log: &mut Log) -> Result<()> {
     let reason = format!("has {total} symbols, {missing} of them not in the model; {end}");
     let error = Err(Error::input(reason));
     if options.keep_missing {
-        log.warn(error);
+        log.warn_if_err(error);
         return Ok(());
     }
     error

@@ -2,7 +2,7 @@
 
 use crate::record::{Layout, RECORD_SIZE, Record};
 
-/// How many records [`Kind::of`] looks at.
+/// How many records [`Kind::of`] needs.
 pub const SAMPLE_RECORDS: usize = 16;
 
 /// The kinds of files that people give.
@@ -27,8 +27,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Tells what a file is by its first [`SAMPLE_RECORDS`] records, or by all of it if it is
-    /// shorter. It never returns `CutTable` or `Addresses`.
+    /// Tells what a file is from its start: [`SAMPLE_RECORDS`] records, or all of it if it is
+    /// shorter. This never shows `CutTable` or `Addresses`.
     pub fn of(start: &[u8]) -> Self {
         if start.is_empty() {
             return Self::Empty;

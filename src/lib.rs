@@ -75,8 +75,8 @@ fn ask_for_model(output: &mut dyn Write) -> Result<()> {
 /// Does what the script does: each record is written as soon as it is read, up to the first symbol
 /// that is not in the model. The rest of the input is only read, to tell what else is missing.
 fn run_as_script(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
-    log.warn(judge::arguments(options));
-    log.warn(judge::same_file(streams.same_file));
+    log.warn_if_err(judge::arguments(options));
+    log.warn_if_err(judge::same_file(streams.same_file));
     let model = Model::read_as_script(&options.model).map_err(|e| model_failed(options, e))?;
     hint_at_terminal(&streams, log);
     let mut input = TableReader::new(streams.input).map_err(input_failed)?;
@@ -91,15 +91,16 @@ fn run_as_script(options: &Options, streams: Streams, log: &mut Log) -> Result<(
     }
     let tally = &filter.tally;
     let cause = judge::cause(options, &model, input.kind(), tally);
-    if cause.is_ok() {
-        log.warn(judge::doubts(options, &model, input.kind()));
-        return judge::report(options, tally, log);
+    if cause.is_err() {
+        // It explains all that there would be to report, so it is said alone.
+        if tally.missing > 0 && !options.keep_missing {
+            return cause;
+        }
+        log.warn_if_err(cause);
+        return Ok(());
     }
-    if tally.missing > 0 && !options.keep_missing {
-        return cause;
-    }
-    log.warn(cause);
-    Ok(())
+    log.warn_if_err(judge::doubts(options, &model, input.kind()));
+    judge::report(options, tally, log)
 }
 
 /// Writes nothing before everything has been read and found good.
@@ -115,9 +116,9 @@ fn run_strict(options: &Options, streams: Streams, log: &mut Log) -> Result<()> 
     judge::input_kind(input.kind())?;
     let layout = choose_layout(options, &model, &records);
     judge::layout(&model, layout, &records)?;
-    let is_order_settled = options.big_endian || knows_byte_order(&model, layout, &records);
+    let is_order_settled = is_byte_order_settled(options, &model, layout, &records);
     let mut filter = Filter::new(options, &model, layout);
-    filter.update(&mut records, log);
+    filter.update(&mut records, log); // all records are written, or the report fails
     let tally = &filter.tally;
     judge::report(options, tally, log)?;
     let total = tally.total();
@@ -143,19 +144,29 @@ fn choose_layout(options: &Options, model: &Model, records: &[Record]) -> Layout
         layouts.reverse();
     }
     let mut best = model.kind.layout().unwrap_or(layouts[0]);
+    let mut most = model.in_common(best, records);
     for layout in layouts {
-        if model.in_common(layout, records) > model.in_common(best, records) {
+        let in_common = model.in_common(layout, records);
+        if in_common > most {
             best = layout;
+            most = in_common;
         }
     }
     best
 }
 
-/// Whether the byte order of the input is known. With a model that is a table it does not matter:
-/// the bytes of each CRC are copied as they are.
-fn knows_byte_order(model: &Model, layout: Layout, records: &[Record]) -> bool {
-    let is_table = model.kind.layout().is_some();
-    is_table || model.in_common(layout, records) != model.in_common(layout.reversed(), records)
+/// Whether the byte order of the input needs no hint: because the user gave it, or the model is a
+/// table, whose CRCs are copied byte by byte, or because the input has more in common with the model
+/// in one byte order than in the other.
+fn is_byte_order_settled(
+    options: &Options,
+    model: &Model,
+    layout: Layout,
+    records: &[Record],
+) -> bool {
+    options.big_endian
+        || model.kind.layout().is_some()
+        || model.in_common(layout, records) != model.in_common(layout.reversed(), records)
 }
 
 fn hint_at_terminal(streams: &Streams, log: &mut Log) {

@@ -91,7 +91,7 @@ impl<'a> Log<'a> {
     }
 
     /// Writes an error, if there is one, as a warning: the run goes on.
-    pub fn warn(&mut self, result: Result<()>) {
+    pub fn warn_if_err(&mut self, result: Result<()>) {
         if let Err(error) = result {
             self.message("warning", &error.name, &error.reason);
         }

@@ -120,13 +120,13 @@ impl Layout {
             && padding.iter().all(|&byte| byte == 0)
     }
 
-    /// The layout that more than half of these records fit, and most of them. A 32-bit table is
+    /// The layout that most of these records fit, if more than half of them do. A 32-bit table is
     /// taken for little-endian, since a record does not show the byte order of a 4-byte CRC.
     ///
     /// A record can fit two layouts: both 64-bit ones if its CRC is 0, and elf32-little and
     /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records do, the table
-    /// is taken for elf64-little or elf32-little. Its CRCs are all 0 then, which is a mistake that
-    /// can be told.
+    /// is taken for elf64-little or elf32-little. Its CRCs are all 0 then, and a strict run refuses
+    /// such a model.
     pub fn of(records: &[Record]) -> Option<Self> {
         let mut best = None;
         let mut most = records.len() / 2;

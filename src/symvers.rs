@@ -1,6 +1,6 @@
 //! Models that are text: the kernel's `Module.symvers` (Documentation/kbuild/modules.rst), what
-//! `modprobe --show-modversions` prints, and lists of symbols whose addresses are CRCs (nm(1),
-//! `/proc/kallsyms`).
+//! `modprobe --show-modversions` and `--show-exports` print, and lists of symbols whose addresses are
+//! CRCs (nm(1), `/proc/kallsyms`).
 
 use std::io::{self, Read};
 
@@ -9,8 +9,8 @@ use memchr::{memchr, memchr2, memrchr};
 use crate::kind::Kind;
 use crate::record::{Symbol, Version};
 
-/// Bytes of a text that are read at once. A line has to fit: real ones do, but a file that is no text
-/// may go on without a newline.
+/// Bytes of a text that are read at once. A line has to fit: real ones do, but binary data may go on
+/// without a newline.
 const BLOCK_SIZE: usize = 1 << 16;
 
 /// What a line has.
@@ -41,7 +41,7 @@ pub fn read(mut text: impl Read) -> io::Result<(Kind, Vec<Version>)> {
         let room = BLOCK_SIZE - block.len();
         let size = text.by_ref().take(room as u64).read_to_end(&mut block)?;
         if size < room {
-            // The text is at its end, and so is its last line.
+            // The end of the text. Its last line may lack a newline.
             contents.add_lines(&block)?;
             return Ok((contents.kind, contents.versions));
         }
@@ -113,11 +113,11 @@ pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
     }
     let (first, rest) = split_column(line);
     let (second, rest) = split_column(rest);
-    // nm prints no address of an undefined symbol.
+    // nm prints an undefined symbol without an address.
     if matches!(first, b"U" | b"v" | b"w") {
         return Ok(Line::Address(None));
     }
-    // What it and kallsyms print has no 0x, and a third column.
+    // Otherwise nm and kallsyms print an address without 0x, a letter for the type, and the symbol.
     if is_letter(second) && first.iter().all(u8::is_ascii_hexdigit) {
         let (third, _) = split_column(rest);
         if !third.is_empty() {
@@ -165,15 +165,11 @@ fn is_letter(column: &[u8]) -> bool {
     matches!(column, [letter] if letter.is_ascii_alphabetic())
 }
 
-fn has_prefix(digits: &[u8]) -> bool {
-    digits.starts_with(b"0x") || digits.starts_with(b"0X")
-}
-
 /// The value of hex digits, with or without `0x`, if it fits 32 bits.
 fn parse_hex(digits: &[u8]) -> Option<u32> {
-    let digits = match has_prefix(digits) {
-        true => &digits[2..],
-        false => digits,
+    let digits = match digits {
+        [b'0', b'x' | b'X', rest @ ..] => rest,
+        _ => digits,
     };
     if digits.is_empty() {
         return None;

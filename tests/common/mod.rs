@@ -220,31 +220,24 @@ impl Layout {
 
     /// The CRC and the symbol of each record.
     pub fn versions(self, table: &[u8]) -> Vec<(u32, &str)> {
-        let version = |record: &'_ [u8]| {
-            let crc = match self.big_endian {
-                true => &record[self.crc_size - 4..],
-                false => record,
-            };
-            let crc = crc[..4].try_into().unwrap();
-            match self.big_endian {
-                true => u32::from_be_bytes(crc),
-                false => u32::from_le_bytes(crc),
+        let mut versions = Vec::new();
+        for record in table.chunks(64) {
+            let (field, name) = record.split_at(self.crc_size);
+            let mut field = field.to_vec();
+            if self.big_endian {
+                field.reverse();
             }
-        };
-        table
-            .chunks(64)
-            .map(|record| (version(record), name(&record[self.crc_size..])))
-            .collect()
+            let crc = u32::from_le_bytes(field[..4].try_into().unwrap());
+            let name = std::str::from_utf8(name).unwrap();
+            versions.push((crc, name.trim_end_matches('\0')));
+        }
+        versions
     }
 
     /// A table as modprobe prints it.
     pub fn text(self, table: &[u8]) -> String {
         text_of(&self.versions(table))
     }
-}
-
-fn name(field: &[u8]) -> &str {
-    std::str::from_utf8(field).unwrap().trim_end_matches('\0')
 }
 
 pub fn text_of(versions: &[(u32, &str)]) -> String {
