@@ -20,8 +20,9 @@ pub struct Error {
 }
 
 impl Error {
-    pub fn arguments(argument: impl AsRef<OsStr>, reason: impl ToString) -> Self {
-        Self::new("arguments", printable(argument.as_ref()), reason)
+    /// The name is an argument, or words that contain it.
+    pub fn arguments(name: impl AsRef<OsStr>, reason: impl ToString) -> Self {
+        Self::new("arguments", printable(name.as_ref()), reason)
     }
 
     pub fn no_model() -> Self {

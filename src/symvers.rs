@@ -176,7 +176,7 @@ fn parse_hex(digits: &[u8]) -> Option<u32> {
     }
     let mut value = 0_u32;
     for &digit in digits {
-        value = value.checked_mul(16)? + char::from(digit).to_digit(16)?;
+        value = value.checked_mul(16)? | char::from(digit).to_digit(16)?;
     }
     Some(value)
 }
