@@ -80,7 +80,7 @@ impl<'a> Filter<'a> {
 
     fn replace_crc(&mut self, record: &mut Record, symbol: &Symbol, crc: u32, log: &mut Log) {
         self.tally.found += 1;
-        // It is never `None`: a 32-bit field always fits, and a strict run has checked the others.
+        // It is never `None`: a 32-bit field always fits, and a strict run has checked 64-bit ones.
         let old = self.layout.crc(record).unwrap_or_default();
         if old == crc.swap_bytes() {
             self.tally.reversed += 1;
@@ -91,7 +91,7 @@ impl<'a> Filter<'a> {
         self.tally.changed += 1;
         if self.options.verbose {
             let symbol = printable_symbol(symbol);
-            // EscapeAscii ignores a width.
+            // EscapeAscii ignores a width, so an empty string is padded after it.
             let padding = 32_usize.saturating_sub(symbol.clone().count());
             log.line(format_args!(
                 "{symbol}{:padding$}  {old:#010x} -> {crc:#010x}",

@@ -17,8 +17,7 @@ const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: kernels since 5.19 have none
 const UNKNOWN: &str = "is neither a table nor text; it may be compressed, or a table from an Ubuntu \
     kernel, whose records vary in length";
 const NOTHING_IN_COMMON: &str = "has no symbol of the model; one of the two may be the wrong file";
-const REVERSED: &str = "has the CRCs of the model in the other byte order; both must be for the \
-    same architecture";
+const REVERSED: &str = "is not in the model's byte order; both must be for the same architecture";
 
 pub fn arguments(options: &Options) -> Result<()> {
     if let Some(extra) = &options.extra {
@@ -89,7 +88,7 @@ pub fn input_kind(kind: Kind) -> Result<()> {
 }
 
 /// Judges the layout that was chosen for the input of a strict run.
-pub fn layout(model: &Model, layout: Layout, records: &[Record]) -> Result<()> {
+pub fn chosen_layout(model: &Model, layout: Layout, records: &[Record]) -> Result<()> {
     let (symbols, _) = model.in_common(layout, records);
     if symbols == 0 {
         return Err(Error::input(NOTHING_IN_COMMON));
@@ -139,6 +138,7 @@ pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Re
             return Err(Error::input("is elf64-big, which needs --strict; add it"));
         }
         Kind::Table(_) if !has_found => return Err(Error::input(NOTHING_IN_COMMON)),
+        Kind::Table(_) => {}
         Kind::Unknown | Kind::CutTable(_) if has_found => {}
         kind => input_kind(kind)?,
     }
@@ -210,7 +210,7 @@ fn not_a_table(kind: Kind) -> Option<String> {
         Kind::Table(_) => return None,
         Kind::CutTable(rest) => {
             return Some(format!(
-                "ends inside a record, {rest} bytes left over; dump it again, and do not join it with text"
+                "ends inside a record, after {rest} of its 64 bytes; dump it again, and do not join it with text"
             ));
         }
         Kind::Compressed(program) => {

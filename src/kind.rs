@@ -2,7 +2,7 @@
 
 use crate::record::{Layout, RECORD_SIZE, Record};
 
-/// How many records [`Kind::of`] needs.
+/// How many records [`Kind::of`] looks at.
 pub const SAMPLE_RECORDS: usize = 16;
 
 /// The kinds of files that people give.
@@ -28,7 +28,7 @@ pub enum Kind {
 
 impl Kind {
     /// Tells what a file is from its start: [`SAMPLE_RECORDS`] records, or all of it if it is
-    /// shorter. This never shows `CutTable` or `Addresses`.
+    /// shorter. This never returns `CutTable` or `Addresses`.
     pub fn of(start: &[u8]) -> Self {
         if start.is_empty() {
             return Self::Empty;
@@ -58,8 +58,8 @@ impl Kind {
     }
 }
 
-/// Whether these bytes are text in ASCII or in an encoding that extends it, such as UTF-8. A record
-/// is not: it has NULs.
+/// Whether these bytes are text in ASCII or in an encoding that extends it, such as UTF-8. A whole
+/// record is not: it has NULs.
 fn is_text(bytes: &[u8]) -> bool {
     bytes
         .iter()

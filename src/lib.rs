@@ -73,7 +73,7 @@ fn ask_for_model(output: &mut dyn Write) -> Result<()> {
 }
 
 /// Does what the script does: each record is written as soon as it is read, up to the first symbol
-/// that is not in the model. The rest of the input is only read, to tell what else is missing.
+/// that is not in the model. The rest goes through the filter, too, but only for the report.
 fn run_as_script(options: &Options, streams: Streams, log: &mut Log) -> Result<()> {
     log.warn_if_err(judge::arguments(options));
     log.warn_if_err(judge::same_file(streams.same_file));
@@ -90,13 +90,12 @@ fn run_as_script(options: &Options, streams: Streams, log: &mut Log) -> Result<(
         write(streams.output, records[..to_write].as_flattened())?;
     }
     let tally = &filter.tally;
-    let cause = judge::cause(options, &model, input.kind(), tally);
-    if cause.is_err() {
-        // It explains all that there would be to report, so it is said alone.
+    if let Err(cause) = judge::cause(options, &model, input.kind(), tally) {
+        // Symbols are most likely missing because of it, so it is said alone.
         if tally.missing > 0 && !options.keep_missing {
-            return cause;
+            return Err(cause);
         }
-        log.warn_if_err(cause);
+        log.warning(&cause);
         return Ok(());
     }
     log.warn_if_err(judge::doubts(options, &model, input.kind()));
@@ -115,10 +114,12 @@ fn run_strict(options: &Options, streams: Streams, log: &mut Log) -> Result<()> 
     let mut records = input.read_to_end().map_err(input_failed)?;
     judge::input_kind(input.kind())?;
     let layout = choose_layout(options, &model, &records);
-    judge::layout(&model, layout, &records)?;
+    judge::chosen_layout(&model, layout, &records)?;
+    // Asked here, since the filter replaces the CRCs that show it.
     let is_order_settled = is_byte_order_settled(options, &model, layout, &records);
     let mut filter = Filter::new(options, &model, layout);
-    filter.update(&mut records, log); // all records are written, or the report fails
+    // How many records to write does not matter: it is all of them, or the report fails.
+    filter.update(&mut records, log);
     let tally = &filter.tally;
     judge::report(options, tally, log)?;
     let total = tally.total();
@@ -137,7 +138,7 @@ fn run_strict(options: &Options, streams: Streams, log: &mut Log) -> Result<()> 
 
 /// The layout in which the input has most symbols in common with the model, and then most CRCs. Of
 /// two that have as many, it is the model's own, if that is a table. Otherwise it is the first one in
-/// [`Layout::ALL`], or with `--big-endian` the last one.
+/// [`Layout::ALL`], where little-endian ones come first; `--big-endian` reverses that order.
 fn choose_layout(options: &Options, model: &Model, records: &[Record]) -> Layout {
     let mut layouts = Layout::ALL;
     if options.big_endian {

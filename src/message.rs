@@ -12,7 +12,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why a run fails. If the run can go on, the same is a warning.
 pub struct Error {
     /// What is at fault: the arguments, the model, the input or the output.
-    subject: &'static str,
+    what: &'static str,
     /// Its name, such as a path, with unprintable characters escaped.
     name: String,
     /// What is wrong with it, and what to do. It goes on from the name, as in a sentence.
@@ -26,7 +26,7 @@ impl Error {
     }
 
     pub fn no_model() -> Self {
-        Self::arguments("<model>", "is missing; see update_versions --help")
+        Self::arguments("MODEL", "is missing; see update_versions --help")
     }
 
     pub fn model(path: &OsStr, reason: impl ToString) -> Self {
@@ -41,9 +41,9 @@ impl Error {
         Self::new("output", STDOUT.to_owned(), reason)
     }
 
-    fn new(subject: &'static str, name: String, reason: impl ToString) -> Self {
+    fn new(what: &'static str, name: String, reason: impl ToString) -> Self {
         Self {
-            subject,
+            what,
             name,
             reason: reason.to_string(),
         }
@@ -70,7 +70,7 @@ fn printable(name: &OsStr) -> String {
 pub struct Log<'a> {
     stderr: &'a mut dyn Write,
     /// The line that is written next. It has room for any line of `-v`, so that a long list of them
-    /// needs no memory.
+    /// needs no more memory.
     line: Vec<u8>,
 }
 
@@ -88,13 +88,17 @@ impl<'a> Log<'a> {
     }
 
     pub fn error(&mut self, error: &Error) {
-        self.message(error.subject, &error.name, &error.reason);
+        self.message(error.what, &error.name, &error.reason);
     }
 
-    /// Writes an error, if there is one, as a warning: the run goes on.
+    /// Writes an error as a warning: the run goes on.
+    pub fn warning(&mut self, error: &Error) {
+        self.message("warning", &error.name, &error.reason);
+    }
+
     pub fn warn_if_err(&mut self, result: Result<()>) {
         if let Err(error) = result {
-            self.message("warning", &error.name, &error.reason);
+            self.warning(&error);
         }
     }
 

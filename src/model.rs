@@ -51,13 +51,13 @@ impl Model {
         let mut start = Vec::new();
         file.by_ref().take(SAMPLE_SIZE).read_to_end(&mut start)?;
         let kind = Kind::of(&start);
-        // At its end a file is not read again: a terminal would wait for more.
-        let rest = if start.len() as u64 == SAMPLE_SIZE {
+        // A file that has ended is not read again: a terminal would wait for more.
+        let limit = if start.len() as u64 == SAMPLE_SIZE {
             u64::MAX
         } else {
             0
         };
-        let whole = Cursor::new(start).chain(file.take(rest));
+        let whole = Cursor::new(start).chain(file.take(limit));
         if kind == Kind::Text {
             let (kind, versions) = symvers::read(whole)?;
             return Self::new(kind, versions, None);
@@ -152,9 +152,9 @@ impl Model {
         Some(&self.versions[index as usize])
     }
 
-    /// A sum of products of two words of 8 bytes, each with a secret added (the function NH of
-    /// Black and others, UMAC: Fast and secure message authentication, 1999). It is fast enough
-    /// for all symbols of a kernel, and nobody can prepare symbols that collide.
+    /// Adds a secret to each word of 8 bytes, and sums up the products of pairs of them (the
+    /// function NH of Black and others, UMAC: Fast and secure message authentication, 1999). This
+    /// is fast enough for all symbols of a kernel, and nobody can prepare symbols that collide.
     fn hash(&self, symbol: &Symbol) -> usize {
         let mut words = [0; 8];
         LittleEndian::read_u64_into(&symbol[..56], &mut words[..7]);
@@ -173,8 +173,7 @@ impl Model {
     }
 }
 
-/// Reads the records of a table. Returns what they say in this layout, and the number of the first
-/// one that has another layout.
+/// Reads the records of a table. Returns what they say in this layout, and [`Model::first_misfit`].
 fn read_versions(
     table: &mut TableReader<impl Read>,
     layout: Layout,

@@ -40,10 +40,10 @@ pub enum Layout {
 use Layout::{Elf32Big, Elf32Little, Elf64Big, Elf64Little};
 
 impl Layout {
-    /// All layouts, the most common one first.
+    /// All layouts, little-endian before big-endian and then 64-bit before 32-bit.
     pub const ALL: [Self; 4] = [Elf64Little, Elf32Little, Elf64Big, Elf32Big];
 
-    /// What `objcopy --info` calls it.
+    /// Its name among the targets that `objcopy --info` lists.
     pub fn name(self) -> &'static str {
         match self {
             Elf32Little => "elf32-little",
@@ -124,9 +124,8 @@ impl Layout {
     /// taken for little-endian, since a record does not show the byte order of a 4-byte CRC.
     ///
     /// A record can fit two layouts: both 64-bit ones if its CRC is 0, and elf32-little and
-    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records do, the table
-    /// is taken for elf64-little or elf32-little. Its CRCs are all 0 then, and a strict run refuses
-    /// such a model.
+    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records do, it is the
+    /// little-endian one, in which their CRCs are all 0. A strict run refuses that as a model.
     pub fn of(records: &[Record]) -> Option<Self> {
         let mut best = None;
         let mut most = records.len() / 2;
@@ -141,9 +140,8 @@ impl Layout {
     }
 }
 
-/// A symbol as people should see it, without the NULs around it, and with every other byte escaped
-/// that is not printable. NULs come first if a 64-bit record is read as a 32-bit one: they are the
-/// upper half of its CRC.
+/// A symbol as people should see it: without the NULs around it, and with unprintable bytes escaped.
+/// NULs come first if a 64-bit record is read as a 32-bit one: they are the upper half of its CRC.
 pub fn printable_symbol(symbol: &Symbol) -> EscapeAscii<'_> {
     let mut name = &symbol[..];
     while let [0, rest @ ..] | [rest @ .., 0] = name {

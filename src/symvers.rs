@@ -20,7 +20,7 @@ pub enum Line {
     Version(Version),
     /// A symbol as nm and kallsyms list it. It may be a CRC: that of X is the address of `__crc_X`.
     Address(Option<Version>),
-    /// Neither: the line is empty or a comment, or its symbol is too long for a table.
+    /// Nothing for a table: the line is empty or a comment, or its symbol is too long.
     Nothing,
 }
 
@@ -139,8 +139,9 @@ fn parse_address(address: &[u8], letter: &[u8], name: &[u8]) -> Result<Line, &'s
     }
 }
 
-/// Reads a CRC and a name. Returns `None` if no record has room for the name and a NUL after it:
-/// modpost leaves such a symbol out of the table (scripts/mod/modpost.c, `add_versions`).
+/// Reads a CRC and a name. Returns `None` if no record has room for the name and a NUL after it.
+/// modpost refuses such a symbol, or leaves it out of the table (scripts/mod/modpost.c,
+/// `add_versions`).
 fn parse_version(crc: &[u8], name: &[u8]) -> Result<Option<Version>, &'static str> {
     let crc = parse_hex(crc).ok_or("does not begin with a CRC of 32 bits in hex")?;
     if name.is_empty() {

@@ -19,7 +19,7 @@ pub struct TableReader<R> {
     /// The first records, for [`Self::kind`].
     sample: Vec<Record>,
     at_end: bool,
-    /// The error that ended the table inside a record.
+    /// The error that ended the table inside a record. Only a strict run reports it.
     pub fault: Option<io::Error>,
 }
 
@@ -73,7 +73,7 @@ impl<R: Read> TableReader<R> {
         Ok(records)
     }
 
-    /// All records that are left.
+    /// All records.
     ///
     /// # Errors
     /// If a read fails, or memory runs out.

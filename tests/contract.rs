@@ -81,7 +81,7 @@ const BAD: &str = "output: <stdout>: Bad file descriptor";
 
 #[test]
 fn wants_an_argument() {
-    let message = "update_versions: arguments: <model>: is missing; see update_versions --help\n";
+    let message = "update_versions: arguments: MODEL: is missing; see update_versions --help\n";
     for line in ["@", "@ 0>new"] {
         let said = agree(line, 1, b"Need an argument: <model-file>\n");
         assert_eq!(said, message, "{line}");

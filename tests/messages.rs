@@ -58,7 +58,7 @@ fn wants_a_model() {
         );
     }
     // What follows in a pipeline must not get the script's words.
-    let missing = "arguments: <model>: is missing; see update_versions --help";
+    let missing = "arguments: MODEL: is missing; see update_versions --help";
     fails("@ --strict <input", missing);
 }
 
@@ -167,7 +167,7 @@ fn tells_the_cause_alone() {
         ("symvers <cut", format!("input: <stdin>: {CUT}")),
         (
             "joined-text <input",
-            "model: joined-text: ends inside a record, 25 bytes left over; dump it again, and do not join it with text".into(),
+            "model: joined-text: ends inside a record, after 25 of its 64 bytes; dump it again, and do not join it with text".into(),
         ),
         // A record of another layout.
         ("joined <arm64", format!("model: joined: is elf64-little, but record 22 {MISFIT}")),
@@ -184,7 +184,7 @@ fn tells_the_cause_alone() {
         ("arm64 <arm", format!("input: <stdin>: is elf32-little, but the model is elf64-little; {SAME}")),
         ("arm <arm64", format!("input: <stdin>: is elf64-little, but the model is elf32-little; {SAME}")),
         ("arm <s390x", format!("input: <stdin>: is elf64-big, but the model is elf32-little; {SAME}")),
-        ("arm <big", format!("input: <stdin>: has the CRCs of the model in the other byte order; {SAME}")),
+        ("arm <big", format!("input: <stdin>: is not in the model's byte order; {SAME}")),
         ("other <input", format!("input: <stdin>: {STRANGE}")),
         ("text <other", format!("input: <stdin>: {STRANGE}")),
     ] {
@@ -250,7 +250,7 @@ fn tells_the_cause_of_what_the_script_would_do() {
             "arm <big",
             0,
             "input: <stdin>",
-            &format!("has the CRCs of the model in the other byte order; {SAME}"),
+            &format!("is not in the model's byte order; {SAME}"),
         ),
         (
             "two < <(head -c 64 two)",
@@ -331,7 +331,7 @@ const NEITHER: &str = "is neither a table nor text; it may be compressed, or a t
 const EMPTY: &str =
     "is empty; did the command that makes it fail, or does the module have no __versions section?";
 const CUT: &str =
-    "ends inside a record, 36 bytes left over; dump it again, and do not join it with text";
+    "ends inside a record, after 36 of its 64 bytes; dump it again, and do not join it with text";
 const MISFIT: &str = "is not: its CRC has more than 32 bits; it may be \
                       joined from tables for two architectures";
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
