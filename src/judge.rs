@@ -13,10 +13,11 @@ use crate::record::{Layout, Record, printable_symbol};
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
 const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: kernels since 5.19 have none there, and \
     /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
-    modprobe --show-exports prints of each module";
+    modprobe --show-exports prints for each module";
 const UNKNOWN: &str = "is neither a table nor text; it may be compressed, or a table from an Ubuntu \
     kernel, whose records vary in length";
-const NOTHING_IN_COMMON: &str = "has no symbol of the model; one of the two may be the wrong file";
+const NOTHING_IN_COMMON: &str =
+    "shares no symbol with the model; one of the two may be the wrong file";
 const REVERSED: &str = "is not in the model's byte order; both must be for the same architecture";
 
 pub fn arguments(options: &Options) -> Result<()> {
@@ -135,7 +136,7 @@ pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Re
     }
     match input {
         Kind::Table(Layout::Elf64Big) => {
-            return Err(Error::input("is elf64-big, which needs --strict; add it"));
+            return Err(Error::input("is elf64-big, which needs --strict"));
         }
         Kind::Table(_) if !has_found => return Err(Error::input(NOTHING_IN_COMMON)),
         Kind::Table(_) => {}
@@ -217,12 +218,12 @@ fn not_a_table(kind: Kind) -> Option<String> {
             return Some(format!("is compressed with {program}; unpack it first"));
         }
         Kind::Empty => {
-            "is empty; did the command that makes it fail, or does the module have no __versions section?"
+            "is empty; the command that wrote it failed, or the module has no __versions section"
         }
         Kind::Text | Kind::Addresses => "is text, not a table; give the dumped section",
         Kind::Utf16 => "is UTF-16; convert it with iconv -f UTF-16 -t UTF-8",
         Kind::Elf => {
-            "is an ELF file, such as a whole module; dump its section first, for ARM: \
+            "is an ELF file, such as a whole module; dump its section first; for ARM: \
              arm-linux-gnueabi-objcopy MODULE /dev/null --dump-section __versions=TABLE"
         }
         Kind::Unknown => UNKNOWN,
@@ -233,7 +234,7 @@ fn not_a_table(kind: Kind) -> Option<String> {
 fn misfit(layout: Layout, number: usize) -> String {
     let layout = layout.name();
     format!(
-        "is {layout}, but record {number} is not: its CRC has more than 32 bits; it may be joined \
-         from tables for two architectures"
+        "is {layout}, but record {number} is not: its CRC has more than 32 bits; the file may \
+         join tables for two architectures"
     )
 }

@@ -238,7 +238,7 @@ fn tells_the_cause_of_what_the_script_would_do() {
             "s390x <s390x",
             0,
             "input: <stdin>",
-            "is elf64-big, which needs --strict; add it",
+            "is elf64-big, which needs --strict",
         ),
         (
             "arm <s390x",
@@ -324,22 +324,22 @@ fn says_nothing_of_good_files() {
     );
 }
 
-const MODULE: &str = "is an ELF file, such as a whole module; dump its section first, for ARM: arm-linux-gnueabi-objcopy \
+const MODULE: &str = "is an ELF file, such as a whole module; dump its section first; for ARM: arm-linux-gnueabi-objcopy \
                       MODULE /dev/null --dump-section __versions=TABLE";
 const NEITHER: &str = "is neither a table nor text; it may be compressed, or a table from an Ubuntu \
                        kernel, whose records vary in length";
 const EMPTY: &str =
-    "is empty; did the command that makes it fail, or does the module have no __versions section?";
+    "is empty; the command that wrote it failed, or the module has no __versions section";
 const CUT: &str =
     "ends inside a record, after 36 of its 64 bytes; dump it again, and do not join it with text";
-const MISFIT: &str = "is not: its CRC has more than 32 bits; it may be \
-                      joined from tables for two architectures";
+const MISFIT: &str = "is not: its CRC has more than 32 bits; the file may \
+                      join tables for two architectures";
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
 const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: kernels since 5.19 have none there, and \
     /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
-    modprobe --show-exports prints of each module";
+    modprobe --show-exports prints for each module";
 const SAME: &str = "both must be for the same architecture";
-const STRANGE: &str = "has no symbol of the model; one of the two may be the wrong file";
+const STRANGE: &str = "shares no symbol with the model; one of the two may be the wrong file";
 
 /// A file that is read and written at once grows without end, if it is long enough.
 #[test]
@@ -578,7 +578,7 @@ fn says_so_wherever_memory_runs_out() {
                 (ulimit -v $i; exec @ $arguments <$input >new 2>log)
                 s=$?; [ $s -le 1 ] || echo $i: $run: $s; tail -n 1 log >>said
             done
-        done; grep -qx '.*model.*: out of memory' said && grep -q 'no symbol of' said && grep -q '700 changed' said";
+        done; grep -qx '.*model.*: out of memory' said && grep -q 'shares no symbol' said && grep -q '700 changed' said";
     check_in(folder.path(), line, 0, b"", "");
 }
 
