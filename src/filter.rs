@@ -68,7 +68,7 @@ impl<'a> Filter<'a> {
         for record in records {
             let symbol = self.layout.symbol(record);
             match self.model.crc(&symbol) {
-                Some(crc) => self.replace_crc(record, &symbol, crc, log),
+                Some(crc) => self.update_found(record, &symbol, crc, log),
                 None => self.count_missing(symbol),
             }
             if self.tally.missing == 0 || self.options.keep_missing {
@@ -78,7 +78,7 @@ impl<'a> Filter<'a> {
         to_write
     }
 
-    fn replace_crc(&mut self, record: &mut Record, symbol: &Symbol, crc: u32, log: &mut Log) {
+    fn update_found(&mut self, record: &mut Record, symbol: &Symbol, crc: u32, log: &mut Log) {
         self.tally.found += 1;
         // It is never `None`: a 32-bit field always fits, and a strict run has checked 64-bit ones.
         let old = self.layout.crc(record).unwrap_or_default();
@@ -91,7 +91,7 @@ impl<'a> Filter<'a> {
         self.tally.changed += 1;
         if self.options.verbose {
             let symbol = printable_symbol(symbol);
-            // EscapeAscii ignores a width, so an empty string is padded after it.
+            // EscapeAscii ignores a width, so the padding is an empty string of that width.
             let padding = 32_usize.saturating_sub(symbol.clone().count());
             log.line(format_args!(
                 "{symbol}{:padding$}  {old:#010x} -> {crc:#010x}",

@@ -52,19 +52,19 @@ pub fn output_terminal(output_is_terminal: bool) -> Result<()> {
 
 /// Judges the model of a strict run.
 pub fn strict_model(options: &Options, model: &Model) -> Result<()> {
-    let fault = |reason| Err(Error::model(&options.model, reason));
+    let fail = |reason| Err(Error::model(&options.model, reason));
     let reason = match model.kind {
         Kind::Table(layout) => model.first_misfit.map(|number| misfit(layout, number)),
         Kind::Text | Kind::Addresses => None,
         kind => not_a_table(kind),
     };
     if let Some(reason) = reason {
-        return fault(reason);
+        return fail(reason);
     }
     if model.has_no_crc() {
         return match model.kind {
-            Kind::Addresses => fault(NO_CRC_AMONG_ADDRESSES.to_owned()),
-            _ => fault(NO_CRC.to_owned()),
+            Kind::Addresses => fail(NO_CRC_AMONG_ADDRESSES.to_owned()),
+            _ => fail(NO_CRC.to_owned()),
         };
     }
     conflict(options, model)
@@ -121,8 +121,8 @@ fn same_layout(input: Layout, model: Layout) -> Result<()> {
 /// Judges a run without `--strict` by what explains why symbols are missing, or makes the output
 /// useless.
 pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Result<()> {
-    if let (Some(input), Some(model)) = (input.layout(), model.kind.layout()) {
-        same_layout(input, model)?;
+    if let (Some(layout), Some(layout_of_model)) = (input.layout(), model.kind.layout()) {
+        same_layout(layout, layout_of_model)?;
     }
     let has_found = tally.found > 0;
     let model_fault = match model.kind {
@@ -143,15 +143,15 @@ pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Re
         Kind::Unknown | Kind::CutTable(_) if has_found => {}
         kind => input_kind(kind)?,
     }
-    // Two builds of a module have some CRCs in common. If more are the model's when reversed than as
-    // they are, the byte order is wrong.
+    // Two builds of a module have some CRCs in common. If more of them match the model when
+    // reversed, the byte order is wrong.
     if tally.reversed > tally.unchanged() {
         return Err(Error::input(REVERSED));
     }
     Ok(())
 }
 
-/// Judges a run without `--strict` by what is wrong, but does not explain why symbols are missing.
+/// Judges a run without `--strict` by faults that do not explain missing symbols.
 pub fn doubts(options: &Options, model: &Model, input: Kind) -> Result<()> {
     if let Kind::CutTable(_) = input {
         input_kind(input)?;
@@ -172,10 +172,7 @@ pub fn report(options: &Options, tally: &Tally, log: &mut Log) -> Result<()> {
         return Ok(());
     }
     for symbol in tally.first_missing() {
-        match symbol.iter().all(|&byte| byte == 0) {
-            true => log.missing_symbol("(no name)"),
-            false => log.missing_symbol(printable_symbol(symbol)),
-        }
+        log.missing_symbol(printable_symbol(symbol));
     }
     let end = match (options.keep_missing, options.strict) {
         (true, _) => "these keep their old CRCs",
@@ -185,12 +182,12 @@ pub fn report(options: &Options, tally: &Tally, log: &mut Log) -> Result<()> {
         }
     };
     let reason = format!("has {total} symbols, {missing} of them not in the model; {end}");
-    let error = Err(Error::input(reason));
+    let error = Error::input(reason);
     if options.keep_missing {
-        log.warn_if_err(error);
+        log.warning(&error);
         return Ok(());
     }
-    error
+    Err(error)
 }
 
 fn log_counts(options: &Options, tally: &Tally, log: &mut Log) {

@@ -37,7 +37,7 @@ impl Kind {
             return Self::Text;
         }
         let records = sample_records(start);
-        // A CRC can be any four bytes, also those that begin a file of another format.
+        // A CRC can be any four bytes, including those that begin a file of another format.
         if Layout::of(&records[..1]).is_none() {
             if let Some(kind) = foreign_format(start) {
                 return kind;

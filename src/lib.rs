@@ -157,7 +157,7 @@ fn choose_layout(options: &Options, model: &Model, records: &[Record]) -> Layout
 }
 
 /// Whether the byte order of the input needs no hint: because the user gave it, or the model is a
-/// table, whose CRCs are copied byte by byte, or because the input has more in common with the model
+/// table, whose CRCs keep their bytes, or because the input has more in common with the model
 /// in one byte order than in the other.
 fn is_byte_order_settled(
     options: &Options,

@@ -15,7 +15,7 @@ pub struct Error {
     what: &'static str,
     /// Its name, such as a path, with unprintable characters escaped.
     name: String,
-    /// What is wrong with it, and what to do. It goes on from the name, as in a sentence.
+    /// What is wrong with it, and what to do. Most go on from the name, as in a sentence.
     reason: String,
 }
 
@@ -59,7 +59,7 @@ pub fn system_reason(error: &io::Error) -> String {
     }
 }
 
-/// A path or an argument, with unprintable characters escaped.
+/// A path or an argument, with backslashes and unprintable characters escaped.
 fn printable(name: &OsStr) -> String {
     let escaped = name.to_string_lossy().escape_debug().to_string();
     // escape_debug escapes quotes, too.
@@ -81,9 +81,9 @@ impl<'a> Log<'a> {
     }
 
     /// Writes a line, in one piece.
-    pub fn line(&mut self, line: fmt::Arguments) {
+    pub fn line(&mut self, text: fmt::Arguments) {
         self.line.clear();
-        let _ = writeln!(self.line, "{line}");
+        let _ = writeln!(self.line, "{text}");
         let _ = self.stderr.write_all(&self.line);
     }
 

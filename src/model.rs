@@ -165,8 +165,8 @@ impl Model {
             let second = words[2 * pair + 1].wrapping_add(self.secrets[2 * pair + 1]);
             sum = sum.wrapping_add(u128::from(first) * u128::from(second));
         }
-        // Similar names have evenly spaced sums, which would cluster. A multiplication by 2^64
-        // divided by the golden ratio scatters them.
+        // Similar names have evenly spaced sums, which would cluster. Multiplying them by 2^64/φ (φ is
+        // the golden ratio) scatters them.
         let folded = (sum >> 64) as u64 ^ sum as u64;
         let scattered = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (scattered >> 32) as usize
@@ -197,8 +197,8 @@ fn read_versions(
     }
 }
 
-/// Numbers that nobody knows beforehand: they depend on when, as which process, and where in memory
-/// the program runs. The system's random numbers would need a descriptor, or a recent kernel.
+/// Numbers that nobody knows beforehand: they depend on the time, the process ID and an address. The
+/// system's random numbers would need a descriptor, or a recent kernel.
 fn secrets() -> [u64; 8] {
     let time = std::time::SystemTime::now();
     let seed = (time, std::ptr::from_ref(&time).addr(), std::process::id());

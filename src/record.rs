@@ -124,8 +124,9 @@ impl Layout {
     /// taken for little-endian, since a record does not show the byte order of a 4-byte CRC.
     ///
     /// A record can fit two layouts: both 64-bit ones if its CRC is 0, and elf32-little and
-    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records do, it is the
-    /// little-endian one, in which their CRCs are all 0. A strict run refuses that as a model.
+    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records
+    /// fit two, the little-endian one is returned. In it their CRCs are all 0, so a strict run refuses
+    /// such a model.
     pub fn of(records: &[Record]) -> Option<Self> {
         let mut best = None;
         let mut most = records.len() / 2;
@@ -140,12 +141,15 @@ impl Layout {
     }
 }
 
-/// A symbol as people should see it: without the NULs around it, and with unprintable bytes escaped.
+/// A symbol as people should see it: not empty, without the NULs around it, and with unprintable bytes escaped.
 /// NULs come first if a 64-bit record is read as a 32-bit one: they are the upper half of its CRC.
 pub fn printable_symbol(symbol: &Symbol) -> EscapeAscii<'_> {
     let mut name = &symbol[..];
     while let [0, rest @ ..] | [rest @ .., 0] = name {
         name = rest;
+    }
+    if name.is_empty() {
+        name = b"(no name)";
     }
     name.escape_ascii()
 }

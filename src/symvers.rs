@@ -13,7 +13,7 @@ use crate::record::{Symbol, Version};
 /// without a newline.
 const BLOCK_SIZE: usize = 1 << 16;
 
-/// What a line has.
+/// What a line holds.
 #[derive(Debug, PartialEq)]
 pub enum Line {
     /// A CRC and a symbol.
@@ -24,7 +24,7 @@ pub enum Line {
     Nothing,
 }
 
-/// Reads a text to its end. Its kind is [`Kind::Addresses`] if any line has one, otherwise
+/// Reads a text to its end. Its kind is [`Kind::Addresses`] if any line has an address, otherwise
 /// [`Kind::Text`].
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub fn read(mut text: impl Read) -> io::Result<(Kind, Vec<Version>)> {
     }
 }
 
-/// What a text has, as far as it has been read.
+/// What a text holds, as far as it has been read.
 struct Contents {
     kind: Kind,
     versions: Vec<Version>,
@@ -105,7 +105,7 @@ impl Contents {
 /// # Errors
 /// What is wrong with the line.
 pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
-    // The byte order mark of UTF-8 can begin any line, since texts are joined.
+    // The byte order mark of UTF-8 can begin any line, since texts may be joined.
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let line = line.trim_ascii();
     if line.is_empty() || line.starts_with(b"#") {
@@ -118,6 +118,7 @@ pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
         return Ok(Line::Address(None));
     }
     // Otherwise nm and kallsyms print an address without 0x, a letter for the type, and the symbol.
+    // If there is no third column, the letter is a symbol, after a CRC.
     if is_letter(second) && first.iter().all(u8::is_ascii_hexdigit) {
         let (third, _) = split_column(rest);
         if !third.is_empty() {
@@ -155,7 +156,7 @@ fn parse_version(crc: &[u8], name: &[u8]) -> Result<Option<Version>, &'static st
     Ok(Some(Version { crc, symbol }))
 }
 
-/// Splits text after its first column, which ends at a blank or a tab.
+/// Splits text after its first column, which ends at a space or a tab.
 fn split_column(text: &[u8]) -> (&[u8], &[u8]) {
     let text = text.trim_ascii_start();
     let end = memchr2(b' ', b'\t', text).unwrap_or(text.len());

@@ -193,7 +193,7 @@ fn a_symbol_is_printed_without_the_nuls_around_it() {
         (b"\0\0\0\0printk", "printk"),
         (b"print\0k", r"print\x00k"),
         (b"\x1b[m\xff", r"\x1b[m\xff"),
-        (b"", ""),
+        (b"", "(no name)"),
     ] {
         let mut padded = [0; 60];
         padded[..symbol.len()].copy_from_slice(symbol);
