@@ -61,15 +61,15 @@ impl<'a> Filter<'a> {
         }
     }
 
-    /// Gives these records the CRCs of the model. Returns how many of them to write: the output ends
-    /// before the first missing symbol, unless missing symbols keep their CRCs.
+    /// Gives these records the CRCs of the model. Returns how many of them to write: the output
+    /// ends before the first missing symbol, unless missing symbols keep their CRCs.
     pub fn update(&mut self, records: &mut [Record], log: &mut Log) -> usize {
         let mut to_write = 0;
         for record in records {
             let symbol = self.layout.symbol(record);
             match self.model.crc(&symbol) {
                 Some(crc) => self.update_found(record, &symbol, crc, log),
-                None => self.count_missing(symbol),
+                None => self.note_missing(symbol),
             }
             if self.tally.missing == 0 || self.options.keep_missing {
                 to_write += 1;
@@ -101,7 +101,7 @@ impl<'a> Filter<'a> {
         self.layout.set_crc(record, crc);
     }
 
-    fn count_missing(&mut self, symbol: Symbol) {
+    fn note_missing(&mut self, symbol: Symbol) {
         if let Some(place) = self.tally.first_missing.get_mut(self.tally.missing) {
             *place = symbol;
         }

@@ -14,8 +14,8 @@ const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVE
 const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: kernels since 5.19 have none there, and \
     /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
     modprobe --show-exports prints for each module";
-const UNKNOWN: &str = "is neither a table nor text; it may be compressed, or a table from an Ubuntu \
-    kernel, whose records vary in length";
+const UNKNOWN: &str = "is neither a table nor text; it may be compressed, or a table from an \
+    Ubuntu kernel, whose records vary in length";
 const NOTHING_IN_COMMON: &str =
     "shares no symbol with the model; one of the two may be the wrong file";
 const REVERSED: &str = "is not in the model's byte order; both must be for the same architecture";
@@ -54,7 +54,7 @@ pub fn output_terminal(output_is_terminal: bool) -> Result<()> {
 pub fn strict_model(options: &Options, model: &Model) -> Result<()> {
     let fail = |reason| Err(Error::model(&options.model, reason));
     let reason = match model.kind {
-        Kind::Table(layout) => model.first_misfit.map(|number| misfit(layout, number)),
+        Kind::Table(_) => model.first_misfit.map(misfit),
         Kind::Text | Kind::Addresses => None,
         kind => not_a_table(kind),
     };
@@ -71,7 +71,7 @@ pub fn strict_model(options: &Options, model: &Model) -> Result<()> {
 }
 
 /// Judges a model in which a symbol has two CRCs.
-pub fn conflict(options: &Options, model: &Model) -> Result<()> {
+fn conflict(options: &Options, model: &Model) -> Result<()> {
     let Some(symbol) = &model.conflict else {
         return Ok(());
     };
@@ -99,7 +99,7 @@ pub fn chosen_layout(model: &Model, layout: Layout, records: &[Record]) -> Resul
     }
     for (index, record) in records.iter().enumerate() {
         if layout.crc(record).is_none() {
-            return Err(Error::input(misfit(layout, index + 1)));
+            return Err(Error::input(misfit(index + 1)));
         }
     }
     Ok(())
@@ -112,9 +112,11 @@ fn same_layout(input: Layout, model: Layout) -> Result<()> {
     if input == model.reversed() {
         return Err(Error::input(REVERSED));
     }
-    let (input, model) = (input.name(), model.name());
-    let reason =
-        format!("is {input}, but the model is {model}; both must be for the same architecture");
+    let (input, model) = (8 * input.crc_size(), 8 * model.crc_size());
+    let reason = format!(
+        "has {input}-bit records, but the model has {model}-bit ones; both must be for the same \
+         architecture"
+    );
     Err(Error::input(reason))
 }
 
@@ -153,10 +155,10 @@ pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Re
 
 /// Judges a run without `--strict` by faults that do not explain missing symbols.
 pub fn doubts(options: &Options, model: &Model, input: Kind) -> Result<()> {
-    if let Kind::CutTable(_) = input {
-        input_kind(input)?;
+    match input {
+        Kind::CutTable(_) => input_kind(input),
+        _ => conflict(options, model),
     }
-    conflict(options, model)
 }
 
 /// Says what became of the records: the counts that `-v` asks for, and which symbols are missing.
@@ -178,7 +180,8 @@ pub fn report(options: &Options, tally: &Tally, log: &mut Log) -> Result<()> {
         (true, _) => "these keep their old CRCs",
         (false, true) => "nothing is written: join models with cat, or keep old CRCs with -k",
         (false, false) => {
-            "the output ends before the first of these: join models with cat, or keep old CRCs with -k"
+            "the output ends before the first of these: join models with cat, or keep old CRCs \
+             with -k"
         }
     };
     let reason = format!("has {total} symbols, {missing} of them not in the model; {end}");
@@ -208,7 +211,8 @@ fn not_a_table(kind: Kind) -> Option<String> {
         Kind::Table(_) => return None,
         Kind::CutTable(rest) => {
             return Some(format!(
-                "ends inside a record, after {rest} of its 64 bytes; dump it again, and do not join it with text"
+                "ends inside a record, after {rest} of its 64 bytes; dump it again, and do not \
+                 join it with text"
             ));
         }
         Kind::Compressed(program) => {
@@ -228,10 +232,9 @@ fn not_a_table(kind: Kind) -> Option<String> {
     Some(reason.to_owned())
 }
 
-fn misfit(layout: Layout, number: usize) -> String {
-    let layout = layout.name();
+fn misfit(number: usize) -> String {
     format!(
-        "is {layout}, but record {number} is not: its CRC has more than 32 bits; the file may \
-         join tables for two architectures"
+        "has a CRC of more than 32 bits in record {number}; it may join tables for two \
+         architectures"
     )
 }

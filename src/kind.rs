@@ -1,4 +1,5 @@
-//! What a file is. People give this program modules, compressed files and text where it needs a table.
+//! What a file is. People give this program modules, compressed files and text where it needs a
+//! table.
 
 use crate::record::{Layout, RECORD_SIZE, Record};
 
@@ -78,8 +79,8 @@ fn foreign_format(start: &[u8]) -> Option<Kind> {
     }
 }
 
-/// The whole records of a sample. If there is none, the partial one is padded with NULs: a cut record
-/// looks like one with a shorter name.
+/// The whole records of a sample. If there is none, the partial one is padded with NULs: a cut
+/// record looks like one with a shorter name.
 fn sample_records(start: &[u8]) -> Vec<Record> {
     let mut records = Vec::new();
     for chunk in start.chunks(RECORD_SIZE) {

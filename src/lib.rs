@@ -3,13 +3,13 @@
 //! with `--strict`, text such as the kernel's `Module.symvers`.
 //!
 //! There are two ways to do it, and both are in this file. [`run_as_script`] does what the script
-//! `update_versions.py` does, byte for byte. [`run_strict`], for `--strict`, takes any model and any
-//! table, and writes the whole table or nothing.
+//! `update_versions.py` does, byte for byte. [`run_strict`], for `--strict`, takes any model and
+//! any table, and writes the whole table or nothing.
 //!
-//! [`args`] reads the command line. [`record`] has the layouts of a record, and [`kind`] tells what
-//! a file is. [`table`] reads records and [`symvers`] reads text, for the [`model`]: the CRC of each
-//! symbol. [`filter`] puts these CRCs into records. [`judge`] finds what is wrong, and [`message`]
-//! says it on standard error.
+//! [`args`] reads the command line. [`record`] has the layouts of a record, and [`kind`] tells
+//! what a file is. [`table`] reads records and [`symvers`] reads text, for the [`model`]: the CRC
+//! of each symbol. [`filter`] puts these CRCs into records. [`judge`] finds what is wrong, and
+//! [`message`] says it on standard error.
 
 #![forbid(unsafe_code)]
 
@@ -91,7 +91,7 @@ fn run_as_script(options: &Options, streams: Streams, log: &mut Log) -> Result<(
     }
     let tally = &filter.tally;
     if let Err(cause) = judge::cause(options, &model, input.kind(), tally) {
-        // Symbols are most likely missing because of it, so it is said alone.
+        // Symbols are most likely missing for the same reason, so it is said alone.
         if tally.missing > 0 && !options.keep_missing {
             return Err(cause);
         }
@@ -136,9 +136,10 @@ fn run_strict(options: &Options, streams: Streams, log: &mut Log) -> Result<()> 
     write(streams.output, records.as_flattened())
 }
 
-/// The layout in which the input has most symbols in common with the model, and then most CRCs. Of
-/// two that have as many, it is the model's own, if that is a table. Otherwise it is the first one in
-/// [`Layout::ALL`], where little-endian ones come first; `--big-endian` reverses that order.
+/// The layout in which the input has the most symbols in common with the model, and then the most
+/// CRCs. Of several that tie, it is the model's own, if the model is a table. Otherwise it is the
+/// first one in [`Layout::ALL`], where little-endian ones come first; `--big-endian` reverses that
+/// order.
 fn choose_layout(options: &Options, model: &Model, records: &[Record]) -> Layout {
     let mut layouts = Layout::ALL;
     if options.big_endian {
@@ -156,9 +157,9 @@ fn choose_layout(options: &Options, model: &Model, records: &[Record]) -> Layout
     best
 }
 
-/// Whether the byte order of the input needs no hint: because the user gave it, or the model is a
-/// table, whose CRCs keep their bytes, or because the input has more in common with the model
-/// in one byte order than in the other.
+/// Whether the byte order of the input needs no hint. The user may have given it. If the model is a
+/// table, it does not matter: the bytes of a CRC are copied as they are. Otherwise the input must
+/// have more in common with the model in one byte order than in the other.
 fn is_byte_order_settled(
     options: &Options,
     model: &Model,

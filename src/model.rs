@@ -154,7 +154,8 @@ impl Model {
 
     /// Adds a secret to each word of 8 bytes, and sums up the products of pairs of them (the
     /// function NH of Black and others, UMAC: Fast and secure message authentication, 1999). This
-    /// is fast enough for all symbols of a kernel, and nobody can prepare symbols that collide.
+    /// is fast enough for all symbols of a kernel, and nobody can prepare symbols that make it
+    /// slow.
     fn hash(&self, symbol: &Symbol) -> usize {
         let mut words = [0; 8];
         LittleEndian::read_u64_into(&symbol[..56], &mut words[..7]);
@@ -165,8 +166,8 @@ impl Model {
             let second = words[2 * pair + 1].wrapping_add(self.secrets[2 * pair + 1]);
             sum = sum.wrapping_add(u128::from(first) * u128::from(second));
         }
-        // Similar names have evenly spaced sums, which would cluster. Multiplying them by 2^64/φ (φ is
-        // the golden ratio) scatters them.
+        // Similar names have evenly spaced sums, which would cluster. Multiplying them by 2^64/φ,
+        // where φ is the golden ratio, scatters them.
         let folded = (sum >> 64) as u64 ^ sum as u64;
         let scattered = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (scattered >> 32) as usize
@@ -197,8 +198,8 @@ fn read_versions(
     }
 }
 
-/// Numbers that nobody knows beforehand: they depend on the time, the process ID and an address. The
-/// system's random numbers would need a descriptor, or a recent kernel.
+/// Numbers that nobody knows beforehand: they depend on the time, the process ID and an address.
+/// The system's random numbers would need a descriptor, or a recent kernel.
 fn secrets() -> [u64; 8] {
     let time = std::time::SystemTime::now();
     let seed = (time, std::ptr::from_ref(&time).addr(), std::process::id());

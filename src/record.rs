@@ -43,16 +43,6 @@ impl Layout {
     /// All layouts, little-endian before big-endian and then 64-bit before 32-bit.
     pub const ALL: [Self; 4] = [Elf64Little, Elf32Little, Elf64Big, Elf32Big];
 
-    /// Its name among the targets that `objcopy --info` lists.
-    pub fn name(self) -> &'static str {
-        match self {
-            Elf32Little => "elf32-little",
-            Elf32Big => "elf32-big",
-            Elf64Little => "elf64-little",
-            Elf64Big => "elf64-big",
-        }
-    }
-
     /// The layout with the same field sizes and the other byte order.
     pub fn reversed(self) -> Self {
         match self {
@@ -64,7 +54,7 @@ impl Layout {
     }
 
     /// Bytes in the CRC field.
-    fn crc_size(self) -> usize {
+    pub fn crc_size(self) -> usize {
         match self {
             Elf32Little | Elf32Big => 4,
             Elf64Little | Elf64Big => 8,
@@ -121,12 +111,13 @@ impl Layout {
     }
 
     /// The layout that most of these records fit, if more than half of them do. A 32-bit table is
-    /// taken for little-endian, since a record does not show the byte order of a 4-byte CRC.
+    /// taken for little-endian, since a record does not show the byte order of a 4-byte CRC. Only
+    /// `-v` shows the difference: the CRCs of a big-endian table are reversed there.
     ///
     /// A record can fit two layouts: both 64-bit ones if its CRC is 0, and elf32-little and
-    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records
-    /// fit two, the little-endian one is returned. In it their CRCs are all 0, so a strict run refuses
-    /// such a model.
+    /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records fit two, the
+    /// little-endian one is returned. In it their CRCs are all 0, so a strict run refuses such a
+    /// model.
     pub fn of(records: &[Record]) -> Option<Self> {
         let mut best = None;
         let mut most = records.len() / 2;
@@ -141,8 +132,9 @@ impl Layout {
     }
 }
 
-/// A symbol as people should see it: not empty, without the NULs around it, and with unprintable bytes escaped.
-/// NULs come first if a 64-bit record is read as a 32-bit one: they are the upper half of its CRC.
+/// A symbol as people should see it: not empty, without the NULs around it, and with unprintable
+/// bytes escaped. NULs come first if a 64-bit little-endian record is read as a 32-bit one: they
+/// are the upper half of its CRC.
 pub fn printable_symbol(symbol: &Symbol) -> EscapeAscii<'_> {
     let mut name = &symbol[..];
     while let [0, rest @ ..] | [rest @ .., 0] = name {

@@ -1,6 +1,6 @@
 //! Models that are text: the kernel's `Module.symvers` (Documentation/kbuild/modules.rst), what
-//! `modprobe --show-modversions` and `--show-exports` print, and lists of symbols whose addresses are
-//! CRCs (nm(1), `/proc/kallsyms`).
+//! `modprobe --show-modversions` and `--show-exports` print, and lists of symbols whose addresses
+//! are CRCs (nm(1), `/proc/kallsyms`).
 
 use std::io::{self, Read};
 
@@ -9,8 +9,8 @@ use memchr::{memchr, memchr2, memrchr};
 use crate::kind::Kind;
 use crate::record::{Symbol, Version};
 
-/// Bytes of a text that are read at once. A line has to fit: real ones do, but binary data may go on
-/// without a newline.
+/// Bytes of a text that are read at once. A line has to fit: real ones do, but binary data may go
+/// on without a newline.
 const BLOCK_SIZE: usize = 1 << 16;
 
 /// What a line holds.
@@ -24,8 +24,8 @@ pub enum Line {
     Nothing,
 }
 
-/// Reads a text to its end. Its kind is [`Kind::Addresses`] if any line has an address, otherwise
-/// [`Kind::Text`].
+/// Reads a text to its end. Its kind is [`Kind::Addresses`] if it has any [`Line::Address`],
+/// otherwise [`Kind::Text`].
 ///
 /// # Errors
 /// If a read fails, a line is wrong, or memory runs out.
@@ -119,7 +119,7 @@ pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
     }
     // Otherwise nm and kallsyms print an address without 0x, a letter for the type, and the symbol.
     // If there is no third column, the letter is a symbol, after a CRC.
-    if is_letter(second) && first.iter().all(u8::is_ascii_hexdigit) {
+    if is_type(second) && first.iter().all(u8::is_ascii_hexdigit) {
         let (third, _) = split_column(rest);
         if !third.is_empty() {
             return parse_address(first, second, third);
@@ -163,8 +163,9 @@ fn split_column(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at(end)
 }
 
-fn is_letter(column: &[u8]) -> bool {
-    matches!(column, [letter] if letter.is_ascii_alphabetic())
+/// Whether nm has this for the type of a symbol: a letter, `?` if it is unknown, or `-` for stabs.
+fn is_type(column: &[u8]) -> bool {
+    matches!(column, [b'A'..=b'Z' | b'a'..=b'z' | b'?' | b'-'])
 }
 
 /// The value of hex digits, with or without `0x`, if it fits 32 bits.

@@ -170,8 +170,8 @@ fn tells_the_cause_alone() {
             "model: joined-text: ends inside a record, after 25 of its 64 bytes; dump it again, and do not join it with text".into(),
         ),
         // A record of another layout.
-        ("joined <arm64", format!("model: joined: is elf64-little, but record 22 {MISFIT}")),
-        ("arm64 <joined", format!("input: <stdin>: is elf64-little, but record 22 {MISFIT}")),
+        ("joined <arm64", format!("model: joined: {MISFIT}")),
+        ("arm64 <joined", format!("input: <stdin>: {MISFIT}")),
         // No CRC, or two.
         ("comments <input", format!("model: comments: {NO_CRC}")),
         ("zero-text <input", format!("model: zero-text: {NO_CRC}")),
@@ -181,9 +181,9 @@ fn tells_the_cause_alone() {
         ("not-root <input", format!("model: not-root: {NO_CRC_AMONG_ADDRESSES}")),
         ("two <input", "model: two: has two CRCs for printk; it may come from two kernels".into()),
         // Two files that do not belong together.
-        ("arm64 <arm", format!("input: <stdin>: is elf32-little, but the model is elf64-little; {SAME}")),
-        ("arm <arm64", format!("input: <stdin>: is elf64-little, but the model is elf32-little; {SAME}")),
-        ("arm <s390x", format!("input: <stdin>: is elf64-big, but the model is elf32-little; {SAME}")),
+        ("arm64 <arm", format!("input: <stdin>: has 32-bit records, but the model has 64-bit ones; {SAME}")),
+        ("arm <arm64", format!("input: <stdin>: has 64-bit records, but the model has 32-bit ones; {SAME}")),
+        ("arm <s390x", format!("input: <stdin>: has 64-bit records, but the model has 32-bit ones; {SAME}")),
         ("arm <big", format!("input: <stdin>: is not in the model's byte order; {SAME}")),
         ("other <input", format!("input: <stdin>: {STRANGE}")),
         ("text <other", format!("input: <stdin>: {STRANGE}")),
@@ -244,7 +244,7 @@ fn tells_the_cause_of_what_the_script_would_do() {
             "arm <s390x",
             1,
             "input: <stdin>",
-            &format!("is elf64-big, but the model is elf32-little; {SAME}"),
+            &format!("has 64-bit records, but the model has 32-bit ones; {SAME}"),
         ),
         (
             "arm <big",
@@ -332,8 +332,8 @@ const EMPTY: &str =
     "is empty; the command that wrote it failed, or the module has no __versions section";
 const CUT: &str =
     "ends inside a record, after 36 of its 64 bytes; dump it again, and do not join it with text";
-const MISFIT: &str = "is not: its CRC has more than 32 bits; the file may \
-                      join tables for two architectures";
+const MISFIT: &str = "has a CRC of more than 32 bits in record 22; it may join tables for two \
+                      architectures";
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
 const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: kernels since 5.19 have none there, and \
     /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
