@@ -113,8 +113,8 @@ pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
     }
     let (first, rest) = split_column(line);
     let (second, rest) = split_column(rest);
-    // nm prints an undefined symbol without an address.
-    if matches!(first, b"U" | b"v" | b"w") {
+    // nm prints an undefined symbol without an address, and kallsyms of some kernels (null) for 0.
+    if matches!(first, b"U" | b"v" | b"w" | b"(null)") {
         return Ok(Line::Address(None));
     }
     // Otherwise nm and kallsyms print an address without 0x, a letter for the type, and the symbol.

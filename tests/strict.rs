@@ -84,7 +84,7 @@ fn reads_each_kind_of_text() {
         r"0x3 k\n4 k2\na t\n0xabcdef12\tprintk\n0x00000022\tkfree\n",
         // nm, kallsyms and System.map, alone and joined.
         r"abcdef12 A __crc_printk\n         U foo\n         w bar\nc0008000 T printk\n00000022 a __crc_kfree\t[mod]\n",
-        r"ffffffff81000000 T _text\n0000000000000010 ? odd\nffffffff81000000 - 01 0000 SO\n00000000abcdef12 A __crc_printk\n0000000000000022 A __crc_kfree\n",
+        r"          (null) A irq_stack_union\nffffffff81000000 T _text\n0000000000000010 ? odd\nffffffff81000000 - 01 0000 SO\n00000000abcdef12 A __crc_printk\n0000000000000022 A __crc_kfree\n",
         r"12345678 r __crc_printk\n12345678 R __crc_kfree\n0xabcdef12\tprintk\n0x00000022\tkfree\n",
     ] {
         let line = format!("printf '{line}' >text; @ --strict text <input");
