@@ -11,7 +11,7 @@ use crate::model::Model;
 use crate::record::{Layout, Record, printable_symbol};
 
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
-const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: kernels since 5.19 have none there, and \
+const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: nm vmlinux does so only before Linux 5.19, and \
     /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
     modprobe --show-exports prints for each module";
 const UNKNOWN: &str = "is neither a table nor text; it may be compressed, or a table from an \
