@@ -9,8 +9,8 @@ use memchr::{memchr, memchr2, memrchr};
 use crate::kind::Kind;
 use crate::record::{Symbol, Version};
 
-/// Bytes of a text that are read at once. A line has to fit: real ones do, but binary data may go
-/// on without a newline.
+/// Bytes to read at a time. Every line must fit: real ones do, but binary data may go on without a
+/// newline.
 const BLOCK_SIZE: usize = 1 << 16;
 
 /// What a line holds.
@@ -24,7 +24,7 @@ pub enum Line {
     Nothing,
 }
 
-/// Reads a text to its end. Its kind is [`Kind::Addresses`] if it has any [`Line::Address`],
+/// Reads a text model to its end. Its kind is [`Kind::Addresses`] if it has any [`Line::Address`],
 /// otherwise [`Kind::Text`].
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub fn read(mut text: impl Read) -> io::Result<(Kind, Vec<Version>)> {
     }
 }
 
-/// What a text holds, as far as it has been read.
+/// What a text model holds, as far as it has been read.
 struct Contents {
     kind: Kind,
     versions: Vec<Version>,
@@ -105,7 +105,7 @@ impl Contents {
 /// # Errors
 /// What is wrong with the line.
 pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
-    // The byte order mark of UTF-8 can begin any line, since texts may be joined.
+    // The byte order mark of UTF-8 can begin any line, since text models may be joined.
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let line = line.trim_ascii();
     if line.is_empty() || line.starts_with(b"#") {
@@ -117,8 +117,8 @@ pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
     if matches!(first, b"U" | b"v" | b"w" | b"(null)") {
         return Ok(Line::Address(None));
     }
-    // Otherwise nm and kallsyms print an address without 0x, a letter for the type, and the symbol.
-    // If there is no third column, the letter is a symbol, after a CRC.
+    // Otherwise nm and kallsyms print an address without 0x, the type of the symbol, and its name.
+    // If there is no third column, the second is not a type, but the symbol of a CRC.
     if is_type(second) && first.iter().all(u8::is_ascii_hexdigit) {
         let (third, _) = split_column(rest);
         if !third.is_empty() {
@@ -131,10 +131,10 @@ pub fn parse(line: &[u8]) -> Result<Line, &'static str> {
     }
 }
 
-/// Reads an address, a letter for the type of the symbol, and its name. A CRC is an absolute symbol
-/// (A, or a if it is local). With another type, the address is only where the CRC is stored.
-fn parse_address(address: &[u8], letter: &[u8], name: &[u8]) -> Result<Line, &'static str> {
-    match (letter, name.strip_prefix(b"__crc_")) {
+/// Reads the address, the type and the name of a symbol. A CRC is an absolute symbol (A, or a if it
+/// is local). With another type, the address is only where the CRC is stored.
+fn parse_address(address: &[u8], symbol_type: &[u8], name: &[u8]) -> Result<Line, &'static str> {
+    match (symbol_type, name.strip_prefix(b"__crc_")) {
         (b"A" | b"a", Some(name)) => Ok(Line::Address(parse_version(address, name)?)),
         _ => Ok(Line::Address(None)),
     }

@@ -307,7 +307,7 @@ fn writes_a_crc_of_0() {
     }
 }
 
-/// Nothing shows the byte order of a 32-bit table that has no CRC in common with a text.
+/// Nothing shows the byte order of a 32-bit table that has no CRC in common with a text model.
 #[test]
 fn big_endian_decides_what_the_table_does_not_show() {
     let scratch = scratch();

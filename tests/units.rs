@@ -74,7 +74,7 @@ fn a_line_has_a_version_an_address_or_nothing() {
     assert_eq!(parse(b"11 A __crc_"), Err("has no symbol after the CRC"));
 }
 
-/// Wherever a text is cut into blocks of 64 KiB, its lines are whole.
+/// Wherever a text model is cut into blocks of 64 KiB, its lines are whole.
 #[test]
 fn a_text_is_the_sum_of_its_lines() {
     let lines = "0x11 printk\n0x22 kfree\n0x33 module_layout";
