@@ -90,11 +90,11 @@ impl Model {
             secrets: secrets(),
         };
         for index in 0..count {
-            let Version { crc, symbol } = model.versions[index as usize];
-            let slot = model.slot(&symbol);
+            let version = &model.versions[index as usize];
+            let slot = model.slot(&version.symbol);
             if let Some(older) = model.version_in(slot) {
-                if older.crc != crc {
-                    model.conflict.get_or_insert(symbol);
+                if older.crc != version.crc {
+                    model.conflict.get_or_insert(version.symbol);
                 }
             }
             model.slots[slot] = index + 1;
