@@ -5,7 +5,7 @@ use crate::message::Log;
 use crate::model::Model;
 use crate::record::{Layout, Record, Symbol, printable_symbol};
 
-/// How many missing symbols are named.
+/// At most this many missing symbols are named.
 const MAX_NAMED: usize = 20;
 
 /// Counts of the records that went through the filter.

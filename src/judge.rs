@@ -70,7 +70,7 @@ pub fn strict_model(options: &Options, model: &Model) -> Result<()> {
     conflict(options, model)
 }
 
-/// Judges a model in which a symbol has two CRCs.
+/// Fails if a symbol of the model has two CRCs.
 fn conflict(options: &Options, model: &Model) -> Result<()> {
     let Some(symbol) = &model.conflict else {
         return Ok(());
@@ -95,7 +95,7 @@ pub fn chosen_layout(model: &Model, layout: Layout, records: &[Record]) -> Resul
         return Err(Error::input(NOTHING_IN_COMMON));
     }
     if let Some(layout_of_model) = model.kind.layout() {
-        same_layout(layout, layout_of_model)?;
+        different_layouts(layout, layout_of_model)?;
     }
     for (index, record) in records.iter().enumerate() {
         if layout.crc(record).is_none() {
@@ -105,7 +105,7 @@ pub fn chosen_layout(model: &Model, layout: Layout, records: &[Record]) -> Resul
     Ok(())
 }
 
-fn same_layout(input: Layout, model: Layout) -> Result<()> {
+fn different_layouts(input: Layout, model: Layout) -> Result<()> {
     if input == model {
         return Ok(());
     }
@@ -120,11 +120,11 @@ fn same_layout(input: Layout, model: Layout) -> Result<()> {
     Err(Error::input(reason))
 }
 
-/// Judges a run without `--strict` by what explains why symbols are missing, or makes the output
+/// Judges a run without `--strict` by the faults that explain missing symbols, or make the output
 /// useless.
 pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Result<()> {
     if let (Some(layout), Some(layout_of_model)) = (input.layout(), model.kind.layout()) {
-        same_layout(layout, layout_of_model)?;
+        different_layouts(layout, layout_of_model)?;
     }
     let has_found = tally.found > 0;
     let model_fault = match model.kind {
@@ -142,6 +142,8 @@ pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Re
         }
         Kind::Table(_) if !has_found => return Err(Error::input(NOTHING_IN_COMMON)),
         Kind::Table(_) => {}
+        // Neither explains why some symbols are missing if others were found. A cut table is left
+        // to `doubts`.
         Kind::Unknown | Kind::CutTable(_) if has_found => {}
         kind => input_kind(kind)?,
     }
@@ -219,7 +221,8 @@ fn not_a_table(kind: Kind) -> Option<String> {
             return Some(format!("is compressed with {program}; unpack it first"));
         }
         Kind::Empty => {
-            "is empty; the command that wrote it failed, or the module has no __versions section"
+            "is empty; the command that wrote it failed or had nothing to write: no __versions \
+             section, or no exports"
         }
         Kind::Text | Kind::Addresses => "is text, not a table; give the dumped section",
         Kind::Utf16 => "is UTF-16; convert it with iconv -f UTF-16 -t UTF-8",

@@ -90,8 +90,13 @@ fn run_as_script(options: &Options, streams: Streams, log: &mut Log) -> Result<(
         write(streams.output, records[..to_write].as_flattened())?;
     }
     let tally = &filter.tally;
+    if let Some(error) = input.fault {
+        // The script takes it for the end of the table.
+        log.warning(&input_failed(error));
+        return judge::report(options, tally, log);
+    }
     if let Err(cause) = judge::cause(options, &model, input.kind(), tally) {
-        // Symbols are most likely missing for the same reason, so it is said alone.
+        // It is most likely also why symbols are missing, so it replaces the whole report.
         if tally.missing > 0 && !options.keep_missing {
             return Err(cause);
         }

@@ -167,7 +167,7 @@ impl Model {
             sum = sum.wrapping_add(u128::from(first) * u128::from(second));
         }
         // Similar names have evenly spaced sums, which would cluster. Multiplying them by 2^64/φ,
-        // where φ is the golden ratio, scatters them.
+        // where φ is the golden ratio, scatters them, most of all in the upper bits.
         let folded = (sum >> 64) as u64 ^ sum as u64;
         let scattered = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (scattered >> 32) as usize

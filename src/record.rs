@@ -116,8 +116,8 @@ impl Layout {
     ///
     /// A record can fit two layouts: both 64-bit ones if its CRC is 0, and elf32-little and
     /// elf64-big if bytes 0 to 3 are 0 and bytes 4 to 7 are printable. If all records fit two, the
-    /// little-endian one is returned. In it their CRCs are all 0, so a strict run refuses such a
-    /// model.
+    /// little-endian one is returned. Read in that layout, their CRCs are all 0, so a strict run
+    /// refuses such a model.
     pub fn of(records: &[Record]) -> Option<Self> {
         let mut best = None;
         let mut most = records.len() / 2;

@@ -19,7 +19,7 @@ pub struct TableReader<R> {
     /// The first records, for [`Self::kind`].
     sample: Vec<Record>,
     at_end: bool,
-    /// The error that ended the table inside a record. Only a strict run reports it.
+    /// The error that ended the table inside a record. It fails a strict run only.
     pub fault: Option<io::Error>,
 }
 
