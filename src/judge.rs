@@ -222,7 +222,7 @@ fn not_a_table(kind: Kind) -> Option<String> {
         }
         Kind::Empty => {
             "is empty; the command that wrote it failed or had nothing to write: no __versions \
-             section, or no exports"
+             records, or no exports"
         }
         Kind::Text | Kind::Addresses => "is text, not a table; give the dumped section",
         Kind::Utf16 => "is UTF-16; convert it with iconv -f UTF-16 -t UTF-8",
