@@ -11,8 +11,8 @@ use crate::model::Model;
 use crate::record::{Layout, Record, printable_symbol};
 
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
-const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: nm vmlinux does so only before Linux 5.19, and \
-    /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
+const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: nm vmlinux shows CRCs only before Linux 5.19, \
+    and /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
     modprobe --show-exports prints for each module";
 const UNKNOWN: &str = "is neither a table nor text; it may be compressed, or a table from an \
     Ubuntu kernel, whose records vary in length";
@@ -147,8 +147,8 @@ pub fn cause(options: &Options, model: &Model, input: Kind, tally: &Tally) -> Re
         Kind::Unknown | Kind::CutTable(_) if has_found => {}
         kind => input_kind(kind)?,
     }
-    // Two builds of a module have some CRCs in common. If more of them match the model when
-    // reversed, the byte order is wrong.
+    // The input and the model usually have some CRCs in common. If more CRCs match reversed than as
+    // they are, the byte order is wrong.
     if tally.reversed > tally.unchanged() {
         return Err(Error::input(REVERSED));
     }

@@ -7,9 +7,9 @@
 //! any table, and writes the whole table or nothing.
 //!
 //! [`args`] reads the command line. [`record`] has the layouts of a record, and [`kind`] tells
-//! what a file is. [`table`] reads records and [`symvers`] reads text, for the [`model`]: the CRC
-//! of each symbol. [`filter`] puts these CRCs into records. [`judge`] finds what is wrong, and
-//! [`message`] says it on standard error.
+//! what a file is. [`table`] reads records, of the input or of a model, and [`symvers`] reads a
+//! model that is text. [`model`] has the CRC of each symbol, and [`filter`] puts these CRCs into
+//! records. [`judge`] finds what is wrong, and [`message`] says it on standard error.
 
 #![forbid(unsafe_code)]
 

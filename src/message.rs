@@ -69,8 +69,8 @@ fn printable(name: &OsStr) -> String {
 /// Standard error. It may be closed or full; that must not change the status, and is ignored.
 pub struct Log<'a> {
     stderr: &'a mut dyn Write,
-    /// The line that is written next. It has room for any line of `-v`, so that a long list of them
-    /// needs no more memory.
+    /// The line that is written next. Its memory is allocated at the start, enough for any line of
+    /// `-v`, so that a list of them cannot run out of memory halfway.
     line: Vec<u8>,
 }
 

@@ -166,11 +166,11 @@ impl Model {
             let second = words[2 * pair + 1].wrapping_add(self.secrets[2 * pair + 1]);
             sum = sum.wrapping_add(u128::from(first) * u128::from(second));
         }
-        // Similar names have evenly spaced sums, which would cluster. Multiplying them by 2^64/φ,
-        // where φ is the golden ratio, scatters them, most of all in the upper bits.
+        // Similar names have evenly spaced sums. Fibonacci hashing spreads such numbers: it
+        // multiplies them by 2^64/φ, where φ is the golden ratio, and takes the upper bits.
         let folded = (sum >> 64) as u64 ^ sum as u64;
-        let scattered = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (scattered >> 32) as usize
+        let product = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (product >> 32) as usize
     }
 }
 
@@ -199,7 +199,8 @@ fn read_versions(
 }
 
 /// Numbers that nobody knows beforehand: they depend on the time, the process ID and an address.
-/// The system's random numbers would need a descriptor, or a recent kernel.
+/// The system's random numbers would need a recent kernel for getrandom(2), or a free descriptor
+/// for `/dev/urandom`; without either, the standard library panics.
 fn secrets() -> [u64; 8] {
     let time = std::time::SystemTime::now();
     let seed = (time, std::ptr::from_ref(&time).addr(), std::process::id());

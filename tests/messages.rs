@@ -334,7 +334,7 @@ const CUT: &str =
 const MISFIT: &str = "has a CRC of more than 32 bits in record 22; it may join tables for two \
                       architectures";
 const NO_CRC: &str = "has no symbol with a CRC; its kernel may lack CONFIG_MODVERSIONS";
-const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: nm vmlinux does so only before Linux 5.19, and \
+const NO_CRC_AMONG_ADDRESSES: &str = "lists no CRC: nm vmlinux shows CRCs only before Linux 5.19, and \
     /proc/kallsyms shows zeros unless read as root; use Module.symvers, or what \
     modprobe --show-exports prints for each module";
 const SAME: &str = "both must be for the same architecture";
