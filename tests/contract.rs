@@ -4,12 +4,11 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 use common::{
-    LITTLE32, check, finish, limited, mended, program, programs, read, run_as, scratch, testdata,
-    text, write,
+    LITTLE32, check, failing_input, finish, limited, mended, program, programs, read, run_as,
+    scratch, testdata, text, write,
 };
 
 /// Runs a line with our program and, if it is at hand, with the script: both give this status and
@@ -276,19 +275,17 @@ fn takes_input_in_pieces() {
 }
 
 /// A read that fails inside a record ends the stream as its end would; between two records it
-/// is an error. A socket that does not block stands for the disk that fails.
+/// is an error.
 #[test]
 fn takes_a_fault_inside_a_record_for_the_end() {
     for (size, status) in [(0, 1), (1, 0), (64, 1), (100, 0), (128, 1)] {
         for program in programs() {
             let scratch = scratch();
-            let (mut ours, theirs) = UnixStream::pair().unwrap();
-            theirs.set_nonblocking(true).unwrap();
-            ours.write_all(&read(scratch.path().join("input"))[..size])
-                .unwrap();
+            let input = read(scratch.path().join("input"));
+            let (_ours, theirs) = failing_input(&input[..size]);
             let mut child = limited(&program)
                 .arg(scratch.path().join("model"))
-                .stdin(std::os::fd::OwnedFd::from(theirs))
+                .stdin(theirs)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .spawn()

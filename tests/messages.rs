@@ -328,7 +328,8 @@ const MODULE: &str = "is an ELF file, such as a whole module; dump its section f
                       MODULE /dev/null --dump-section __versions=TABLE";
 const NEITHER: &str = "is neither a table nor text; it may be compressed, or a table from an Ubuntu \
                        kernel, whose records vary in length";
-const EMPTY: &str = "is empty; the command that wrote it failed or had nothing to write: no __versions records, or no exports";
+const EMPTY: &str = "is empty; the command that wrote it failed or had nothing to write: no \
+                     __versions records, or no exports";
 const CUT: &str =
     "ends inside a record, after 36 of its 64 bytes; dump it again, and do not join it with text";
 const MISFIT: &str = "has a CRC of more than 32 bits in record 22; it may join tables for two \

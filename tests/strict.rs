@@ -2,13 +2,9 @@
 
 mod common;
 
-use std::io::Write;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-
 use common::{
-    BIG32, BIG64, LAYOUTS, LITTLE32, LITTLE64, Layout, check, check_in, limited, mended, program,
-    read, run, scratch, testdata, text_of, write,
+    BIG32, BIG64, LAYOUTS, LITTLE32, LITTLE64, Layout, check, check_in, failing_input, limited,
+    mended, program, read, run, scratch, testdata, text_of, write,
 };
 
 #[test]
@@ -34,8 +30,7 @@ fn writes_nothing_of_what_is_not() {
     }
 }
 
-/// A read that fails inside a record is an error, which the script does not see. A socket that does
-/// not block stands for a disk that fails.
+/// A read that fails inside a record is an error, which the script does not see.
 #[test]
 fn tells_a_read_that_fails_inside_a_record() {
     let scratch = scratch();
@@ -44,13 +39,11 @@ fn tells_a_read_that_fails_inside_a_record() {
         (&["--strict", "model"][..], 1, "input", 0),
         (&["model"], 0, "warning", 64),
     ] {
-        let (mut ours, theirs) = UnixStream::pair().unwrap();
-        theirs.set_nonblocking(true).unwrap();
-        ours.write_all(&input[..100]).unwrap();
+        let (_ours, theirs) = failing_input(&input[..100]);
         let child = limited(&program())
             .args(args)
             .current_dir(&scratch)
-            .stdin(OwnedFd::from(theirs))
+            .stdin(theirs)
             .output()
             .unwrap();
         let said = format!("update_versions: {what}: <stdin>: Resource temporarily unavailable\n");

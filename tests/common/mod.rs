@@ -8,6 +8,8 @@ pub mod page;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -87,6 +89,15 @@ pub fn finish(child: &mut Child) -> ExitStatus {
     let group = format!("kill -KILL -{} 2>/dev/null", child.id());
     let _ = Command::new("sh").args(["-c", &group]).status();
     status
+}
+
+/// An input of which these bytes can be read, and then a read fails: a socket that does not block
+/// stands for a disk. It ends when the other socket is dropped.
+pub fn failing_input(bytes: &[u8]) -> (UnixStream, OwnedFd) {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    ours.write_all(bytes).unwrap();
+    (ours, OwnedFd::from(theirs))
 }
 
 /// Runs a line of bash in a folder; `"$@"` in it is the program. The shell has its own locale, no
